@@ -1,0 +1,41 @@
+import { z } from 'zod'
+
+/** Generators: the authors' DCGAN, DCGAN without batch norm, and the 4-layer ReLU MLP. */
+export const GeneratorKind = z.enum(['dcgan', 'dcgan-nobn', 'mlp'])
+export type GeneratorKind = z.infer<typeof GeneratorKind>
+
+/** Critics: the authors' DCGAN critic (batch norm, no sigmoid) and the 4-layer ReLU MLP. */
+export const CriticKind = z.enum(['dcgan', 'mlp'])
+export type CriticKind = z.infer<typeof CriticKind>
+
+/** Sizes that the DCGAN pyramids can reach: 16 · 2^k. The authors assert `isize % 16 == 0`, which lets 48 loop for ever. */
+export const IMAGE_SIZES = [16, 32, 64, 128, 256] as const
+
+/** Network shapes. Defaults are those of the authors' main.py. */
+export const Model = z
+  .strictObject({
+    generator: GeneratorKind.default('dcgan'),
+    critic: CriticKind.default('dcgan'),
+    /** Pixels per side, 16 · 2^k. */
+    imageSize: z
+      .int()
+      .refine((size) => (IMAGE_SIZES as readonly number[]).includes(size), {
+        message: `must be 16 · 2^k (${IMAGE_SIZES.join(', ')}): each layer of the pyramid halves the image down to 4 × 4`,
+        params: { code: 'incompatible-shape', allowed: IMAGE_SIZES },
+      })
+      .default(64),
+    /** Dimensions of the latent z ~ N(0, 1) (the authors' nz). */
+    latentSize: z.int().min(1).max(1024).default(100),
+    /** The authors' ngf: filters before the last layer, or hidden units of the MLP. */
+    generatorFilters: z.int().min(1).max(1024).default(64),
+    /** The authors' ndf. */
+    criticFilters: z.int().min(1).max(1024).default(64),
+    /** The authors' n_extra_layers: 3 × 3 convolutions at the widest resolution of each DCGAN network. */
+    extraLayers: z.int().min(0).max(16).default(0),
+  })
+  .refine((model) => model.extraLayers === 0 || model.generator !== 'mlp' || model.critic !== 'mlp', {
+    path: ['extraLayers'],
+    message: 'an MLP has no extra convolutions; set it to 0 or choose a DCGAN network',
+    params: { code: 'conflicting-options' },
+  })
+export type Model = z.infer<typeof Model>

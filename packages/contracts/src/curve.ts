@@ -1,0 +1,99 @@
+import { z } from 'zod'
+
+/** Every series of a curve: its meaning, in the authors' sign (the stored critic D is −f). */
+export const seriesCatalogue = {
+  w_estimate: 'D(fake) − D(real) = f(real) − f(fake): the Wasserstein estimate under the current critic',
+  critic_loss: 'D(real) − D(fake): what the critic minimises, the authors’ Loss_D',
+  gen_loss: 'D(G(z)): the authors’ Loss_G; its level means nothing',
+  critic_real: 'mean D on the real batch, raw',
+  critic_fake: 'mean D on the fake batch, raw',
+} as const
+export type SeriesName = keyof typeof seriesCatalogue
+export const seriesNames = Object.keys(seriesCatalogue) as SeriesName[]
+export const SeriesName = z.enum(seriesNames as [SeriesName, ...SeriesName[]])
+
+/** One row per generator step: the last critic step's values, from its forward pass before its update. */
+export interface CurvePoint {
+  /** Generator step, 1-based. */
+  step: number
+  /** Critic steps done so far. */
+  criticStep: number
+  /** One float32 per entry of `seriesNames`, in that order. */
+  values: Float32Array
+}
+
+/** JSON has no NaN or infinities: they travel by name, never as a silent null. */
+export const WireNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])])
+export type WireNumber = z.infer<typeof WireNumber>
+export const toWire = (value: number): WireNumber =>
+  Number.isFinite(value) ? value : (String(value) as 'NaN' | 'Infinity' | '-Infinity')
+
+/** Columns of one series; entry i of each belongs to the bucket that starts at `x[i]`. */
+export const CurveSeries = z.object({
+  /** First generator step of the bucket. */
+  x: z.array(z.int()),
+  last: z.array(WireNumber),
+  /** Extremes and mean of the finite values; null when there are none. */
+  min: z.array(z.number().nullable()),
+  max: z.array(z.number().nullable()),
+  mean: z.array(z.number().nullable()),
+  /** Finite points in the bucket. */
+  n: z.array(z.int()),
+  /** Points that were NaN or infinite. */
+  bad: z.array(z.int()),
+  /** The median filter's value at the bucket's last point, when `smooth` was asked for. */
+  smooth: z.array(z.number().nullable()).optional(),
+})
+export type CurveSeries = z.infer<typeof CurveSeries>
+
+export const CurveMark = z.object({ step: z.int(), type: z.enum(['rollback', 'checkpoint', 'sample']) })
+export type CurveMark = z.infer<typeof CurveMark>
+
+export const CurveReply = z
+  .object({
+    jobId: z.uuid(),
+    x: z.literal('generator_step'),
+    /** Generator steps per bucket, a power of two. */
+    resolution: z.int(),
+    /** Cursor: send it back as `sinceSeq`. */
+    seq: z.int(),
+    /** The job is over and this is all of it. */
+    complete: z.boolean(),
+    /** Throw away every bucket from this step on before merging: a resumed attempt rolled back, or the resolution changed. */
+    reset: z.object({ fromStep: z.int() }).nullable(),
+    series: z.partialRecord(SeriesName, CurveSeries),
+    marks: z.array(CurveMark),
+  })
+  .meta({ id: 'Curve' })
+export type CurveReply = z.infer<typeof CurveReply>
+
+const digits = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, { message: `must be a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+
+/** Query parameters arrive as text: `metrics=w_estimate,gen_loss&sinceSeq=12&resolution=4`. */
+export const CurveQuery = z.strictObject({
+  metrics: z
+    .string()
+    .transform((list) => list.split(','))
+    .pipe(z.array(SeriesName).min(1).max(seriesNames.length))
+    .default(['w_estimate', 'critic_loss', 'gen_loss']),
+  from: digits(0, 1e9).optional(),
+  to: digits(0, 1e9).optional(),
+  sinceSeq: digits(0, Number.MAX_SAFE_INTEGER).optional(),
+  resolution: digits(1, 2 ** 30).refine((n) => Number.isInteger(Math.log2(n)), { message: 'must be a power of two' }).optional(),
+  maxPoints: digits(1, 5000).default(1000),
+  /** `median:101` is the authors' filter (window truncated at the edges), computed on raw points of `w_estimate`. */
+  smooth: z
+    .string()
+    .regex(/^(none|median:\d{1,4})$/, { message: 'must be none or median:<odd window up to 1001>' })
+    .transform((value) => (value === 'none' ? null : Number(value.slice('median:'.length))))
+    .pipe(z.int().min(3).max(1001).nullable())
+    .refine((window) => window === null || window % 2 === 1, { message: 'the median window must be odd' })
+    .default(null),
+})
+export type CurveQuery = z.infer<typeof CurveQuery>
+export type CurveQueryInput = z.input<typeof CurveQuery>

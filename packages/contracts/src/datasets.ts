@@ -1,0 +1,31 @@
+import { z } from 'zod'
+
+const idPattern = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
+
+/** A dataset's name: lower case letters, digits and dashes, 1 to 63 characters. */
+export const DatasetId = z.string().regex(new RegExp(`^${idPattern}$`), {
+  message: 'must be 1 to 63 lower case letters, digits or dashes',
+})
+
+/** `mnist` (the newest version when the job is submitted) or `mnist@<version>`. A stored spec always holds the version. */
+export const DatasetRef = z.string().max(128).regex(new RegExp(`^${idPattern}(?:@[0-9a-f]{12,64})?$`), {
+  message: 'must be a dataset id, or id@version',
+})
+
+export const Dataset = z
+  .object({
+    id: DatasetId,
+    /** The first 16 hexadecimal digits of the content hash. */
+    version: z.string(),
+    contentHash: z.string(),
+    numImages: z.int(),
+    channels: z.int(),
+    /** Named labels in order of their number; empty when the source has none. */
+    labels: z.array(z.string()),
+    /** Where it came from, for people. */
+    source: z.string(),
+    sizeBytes: z.int(),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Dataset' })
+export type Dataset = z.infer<typeof Dataset>

@@ -1,0 +1,117 @@
+import { z } from 'zod'
+
+/** Every error that a client or an operator can meet: HTTP status and title. The only table of its kind. */
+export const errorCatalogue = {
+  'empty-body': { status: 400, title: 'The request has no body' },
+  'malformed-json': { status: 400, title: 'The body is not valid JSON' },
+  'duplicate-key': { status: 400, title: 'The body names a key twice' },
+  'invalid-encoding': { status: 400, title: 'The body is not valid UTF-8' },
+  'invalid-cursor': { status: 400, title: 'The cursor is not one of ours' },
+  'credential-in-url': { status: 400, title: 'Keys belong in the Authorization header' },
+  unauthenticated: { status: 401, title: 'A valid API key is needed' },
+  'insufficient-scope': { status: 403, title: 'The API key does not reach this' },
+  'forbidden-origin': { status: 403, title: 'The request comes from another site' },
+  'not-found': { status: 404, title: 'There is no such thing' },
+  'method-not-allowed': { status: 405, title: 'This path has no such method' },
+  'invalid-state': { status: 409, title: 'The job is in another state' },
+  'payload-too-large': { status: 413, title: 'The body is too large' },
+  'too-many-points': { status: 413, title: 'The range holds too many points' },
+  'unsupported-media-type': { status: 415, title: 'The body must be application/json' },
+  'validation-failed': { status: 422, title: 'The request is not acceptable' },
+  'invalid-query': { status: 422, title: 'The query is not acceptable' },
+  'too-complex': { status: 422, title: 'The body is nested too deep or holds too many keys' },
+  'rate-limited': { status: 429, title: 'Too many requests' },
+  internal: { status: 500, title: 'Something broke on our side' },
+  'dependency-unavailable': { status: 503, title: 'A service behind this one does not answer' },
+  'shutting-down': { status: 503, title: 'The service is going down' },
+} as const satisfies Record<string, { status: number; title: string }>
+export type ErrorCode = keyof typeof errorCatalogue
+export const errorCodes = Object.keys(errorCatalogue) as ErrorCode[]
+
+/** What is wrong with one field. */
+export const FieldError = z.object({
+  /** RFC 6901 pointer into the body, or the parameter's name. */
+  pointer: z.string(),
+  code: z.enum([
+    'required',
+    'unknown-property',
+    'wrong-type',
+    'out-of-range',
+    'too-long',
+    'not-allowed',
+    'invalid-string',
+    'incompatible-shape',
+    'conflicting-options',
+    'dataset-not-found',
+    'dataset-too-small',
+    'invalid',
+  ]),
+  message: z.string(),
+  /** What to write instead. */
+  hint: z.string().optional(),
+})
+export type FieldError = z.infer<typeof FieldError>
+export type FieldErrorCode = FieldError['code']
+
+/** RFC 9457 problem details, with our stable `code`. */
+export const Problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]),
+    requestId: z.string(),
+    errors: z.array(FieldError).optional(),
+    currentState: z.string().optional(),
+    allowed: z.array(z.string()).optional(),
+  })
+  .meta({ id: 'Problem' })
+export type Problem = z.infer<typeof Problem>
+
+export interface AppErrorOptions {
+  cause?: unknown
+  errors?: FieldError[]
+  currentState?: string
+  allowed?: string[]
+}
+
+/** An error that its reader can act on. `detail` says what happened and what to do. */
+export class AppError extends Error {
+  override name = 'AppError'
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly errors: FieldError[] | undefined
+  readonly currentState: string | undefined
+  readonly allowed: string[] | undefined
+
+  constructor(code: ErrorCode, detail: string, options: AppErrorOptions = {}) {
+    super(`${code}: ${detail}`, { cause: options.cause })
+    this.code = code
+    this.detail = detail
+    this.errors = options.errors
+    this.currentState = options.currentState
+    this.allowed = options.allowed
+  }
+
+  get status(): number {
+    return errorCatalogue[this.code].status
+  }
+
+  /** The wire form. `instance` is the request's path. */
+  toProblem(instance: string, requestId: string): Problem {
+    return {
+      type: `/docs/errors#${this.code}`,
+      title: errorCatalogue[this.code].title,
+      status: this.status,
+      detail: this.detail,
+      instance,
+      code: this.code,
+      requestId,
+      ...(this.errors && { errors: this.errors }),
+      ...(this.currentState !== undefined && { currentState: this.currentState }),
+      ...(this.allowed && { allowed: this.allowed }),
+    }
+  }
+}

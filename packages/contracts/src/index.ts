@@ -1,0 +1,48 @@
+export { CriticKind, GeneratorKind, IMAGE_SIZES, Model } from './architectures.js'
+export { Checkpoint, Sample } from './artifacts.js'
+export {
+  CurveMark,
+  type CurvePoint,
+  CurveQuery,
+  type CurveQueryInput,
+  CurveReply,
+  CurveSeries,
+  SeriesName,
+  seriesCatalogue,
+  seriesNames,
+  toWire,
+  WireNumber,
+} from './curve.js'
+export { Dataset, DatasetId, DatasetRef } from './datasets.js'
+export {
+  AppError,
+  type AppErrorOptions,
+  type ErrorCode,
+  errorCatalogue,
+  errorCodes,
+  FieldError,
+  type FieldErrorCode,
+  Problem,
+} from './errors.js'
+export { fieldErrors } from './field-errors.js'
+export {
+  CreateJob,
+  type CreateJobInput,
+  isOwned,
+  isTerminal,
+  Job,
+  JobEvent,
+  JobState,
+  Lint,
+  ownedStates,
+  Progress,
+  Reason,
+  terminalStates,
+  transitions,
+} from './job.js'
+export { applyPreset, Budget, JobSpec, JobSpecInput, Preset, presets, Schedule } from './job-spec.js'
+export { allows, Scope } from './keys.js'
+export { Objective, type ObjectiveKind, WganClip } from './objectives.js'
+export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
+export { type Route, type RouteName, type Routes, routes } from './routes.js'
+export { nearest } from './strings.js'

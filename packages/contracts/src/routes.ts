@@ -1,0 +1,150 @@
+import { z } from 'zod'
+import { Checkpoint, Sample } from './artifacts.js'
+import { CurveQuery, CurveReply } from './curve.js'
+import { Dataset } from './datasets.js'
+import { CreateJob, Job, JobEvent, JobState } from './job.js'
+import type { Scope } from './keys.js'
+
+/** One endpoint: the API's handler, the client's method, OpenAPI and the CLI are all made from this. */
+export interface Route {
+  method: 'GET' | 'POST'
+  path: string
+  /** The scope a bearer key needs; `public` answers anyone. */
+  scope: Scope | 'public'
+  summary: string
+  params?: z.ZodObject
+  query?: z.ZodObject
+  body?: z.ZodObject
+  status: number
+  /** A JSON schema, or the media type of a reply of bytes. */
+  reply: z.ZodType | 'image/png' | 'application/octet-stream'
+}
+
+const Id = z.strictObject({ id: z.uuid() })
+const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+
+const limit = z
+  .string()
+  .regex(/^\d{1,4}$/, { message: 'must be a whole number from 1 to 200' })
+  .transform(Number)
+  .pipe(z.int().min(1).max(200))
+  .default(50)
+const cursor = z.string().max(200).optional()
+
+const Health = z.object({ status: z.enum(['ok', 'unavailable']), checks: z.record(z.string(), z.string()).optional() })
+
+export const routes = {
+  createJob: {
+    method: 'POST',
+    path: '/jobs',
+    scope: 'submit',
+    summary: 'Submit a training job',
+    body: CreateJob,
+    status: 201,
+    reply: Job,
+  },
+  listJobs: {
+    method: 'GET',
+    path: '/jobs',
+    scope: 'read',
+    summary: 'Jobs, newest first',
+    query: z.strictObject({
+      /** One state, or several with commas between. */
+      state: z
+        .string()
+        .transform((list) => list.split(','))
+        .pipe(z.array(JobState))
+        .optional(),
+      limit,
+      cursor,
+    }),
+    status: 200,
+    reply: page(Job),
+  },
+  getJob: { method: 'GET', path: '/jobs/:id', scope: 'read', summary: 'One job', params: Id, status: 200, reply: Job },
+  cancelJob: {
+    method: 'POST',
+    path: '/jobs/:id/cancel',
+    scope: 'submit',
+    summary: 'Cancel a job; once more is no error',
+    params: Id,
+    status: 200,
+    reply: Job,
+  },
+  listEvents: {
+    method: 'GET',
+    path: '/jobs/:id/events',
+    scope: 'read',
+    summary: 'Every transition of a job, oldest first',
+    params: Id,
+    status: 200,
+    reply: z.object({ items: z.array(JobEvent) }),
+  },
+  getCurve: {
+    method: 'GET',
+    path: '/jobs/:id/curve',
+    scope: 'read',
+    summary: 'The training curve in min/max buckets; poll with sinceSeq and resolution',
+    params: Id,
+    query: CurveQuery,
+    status: 200,
+    reply: CurveReply,
+  },
+  listSamples: {
+    method: 'GET',
+    path: '/jobs/:id/samples',
+    scope: 'read',
+    summary: 'Sample grids, newest first',
+    params: Id,
+    query: z.strictObject({ limit, cursor }),
+    status: 200,
+    reply: page(Sample),
+  },
+  downloadSample: {
+    method: 'GET',
+    path: '/samples/:id/download',
+    scope: 'read',
+    summary: 'The PNG of a sample grid',
+    params: Id,
+    status: 200,
+    reply: 'image/png',
+  },
+  listCheckpoints: {
+    method: 'GET',
+    path: '/jobs/:id/checkpoints',
+    scope: 'read',
+    summary: 'Checkpoints, newest first',
+    params: Id,
+    query: z.strictObject({ limit, cursor }),
+    status: 200,
+    reply: page(Checkpoint),
+  },
+  downloadCheckpoint: {
+    method: 'GET',
+    path: '/checkpoints/:id/download',
+    scope: 'read',
+    summary: 'The safetensors file of a checkpoint',
+    params: Id,
+    status: 200,
+    reply: 'application/octet-stream',
+  },
+  listDatasets: {
+    method: 'GET',
+    path: '/datasets',
+    scope: 'read',
+    summary: 'The newest version of every dataset',
+    status: 200,
+    reply: z.object({ items: z.array(Dataset) }),
+  },
+  health: { method: 'GET', path: '/healthz', scope: 'public', summary: 'The process is up', status: 200, reply: Health },
+  ready: {
+    method: 'GET',
+    path: '/readyz',
+    scope: 'public',
+    summary: 'Database, queue and object store answer',
+    status: 200,
+    reply: Health,
+  },
+} as const satisfies Record<string, Route>
+export type Routes = typeof routes
+export type RouteName = keyof Routes
