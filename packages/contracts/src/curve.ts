@@ -84,7 +84,9 @@ export const CurveQuery = z.strictObject({
   from: digits(0, 1e9).optional(),
   to: digits(0, 1e9).optional(),
   sinceSeq: digits(0, Number.MAX_SAFE_INTEGER).optional(),
-  resolution: digits(1, 2 ** 30).refine((n) => Number.isInteger(Math.log2(n)), { message: 'must be a power of two' }).optional(),
+  resolution: digits(1, 2 ** 30)
+    .refine((n) => Number.isInteger(Math.log2(n)), { message: 'must be a power of two' })
+    .optional(),
   maxPoints: digits(1, 5000).default(1000),
   /** `median:101` is the authors' filter (window truncated at the edges), computed on raw points of `w_estimate`. */
   smooth: z

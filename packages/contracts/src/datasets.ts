@@ -8,9 +8,12 @@ export const DatasetId = z.string().regex(new RegExp(`^${idPattern}$`), {
 })
 
 /** `mnist` (the newest version when the job is submitted) or `mnist@<version>`. A stored spec always holds the version. */
-export const DatasetRef = z.string().max(128).regex(new RegExp(`^${idPattern}(?:@[0-9a-f]{12,64})?$`), {
-  message: 'must be a dataset id, or id@version',
-})
+export const DatasetRef = z
+  .string()
+  .max(128)
+  .regex(new RegExp(`^${idPattern}(?:@[0-9a-f]{12,64})?$`), {
+    message: 'must be a dataset id, or id@version',
+  })
 
 export const Dataset = z
   .object({

@@ -19,15 +19,23 @@ const escapePointer = (key: PropertyKey) => String(key).slice(0, 64).replaceAll(
 const toPointer = (path: readonly PropertyKey[]) => path.map((key) => `/${escapePointer(key)}`).join('')
 
 /** Every field error of a failed parse, at most 50, each with a pointer, a stable code and a remedy where one is known. */
-export function fieldErrors(schema: z.ZodType, issues: readonly Issue[], prefix: readonly PropertyKey[] = []): FieldError[] {
-  const found = issues.flatMap((issue) => explain(schema, issue, prefix))
-  return found.slice(0, MAX_ERRORS)
+export function fieldErrors(
+  schema: z.ZodType,
+  issues: readonly Issue[],
+  prefix: readonly PropertyKey[] = [],
+): FieldError[] {
+  const found = new Map<string, FieldError>()
+  for (const issue of issues) {
+    // 2^53 + 1 breaks the bound of an integer and our own: the later, narrower one is worth telling.
+    for (const error of explain(schema, issue, prefix)) found.set(`${error.pointer} ${error.code}`, error)
+  }
+  return [...found.values()].slice(0, MAX_ERRORS)
 }
 
 function explain(schema: z.ZodType, issue: Issue, prefix: readonly PropertyKey[]): FieldError[] {
   const path = [...prefix, ...issue.path]
   if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(schema.def as unknown as Definition, issue.path)
+    const known = keysAt(schema.def, issue.path)
     return issue.keys.map((key) => {
       const guess = nearest(key, known)
       return {

@@ -93,8 +93,7 @@ export const Preset = z.enum(Object.keys(presets) as (keyof typeof presets)[])
 export type Preset = z.infer<typeof Preset>
 
 type Json = Record<string, unknown>
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const layer = (under: Json, over: Json): Json => {
   const merged: Json = { ...under }

@@ -28,11 +28,11 @@ export const isOwned = (state: JobState): boolean => (ownedStates as readonly Jo
 
 /** The only moves there are. The database enforces this table inside the transaction that makes the move. */
 export const transitions: Record<JobState, readonly JobState[]> = {
-  queued: ['starting', 'paused', 'stopped', 'cancelling', 'cancelled', 'failed'],
+  queued: ['starting', 'paused', 'stopped', 'cancelled', 'failed'],
   starting: ['running', 'queued', 'pausing', 'stopping', 'cancelling', 'failed'],
   running: ['succeeded', 'pausing', 'stopping', 'cancelling', 'queued', 'failed'],
   pausing: ['paused', 'queued', 'stopping', 'cancelling', 'succeeded', 'failed'],
-  paused: ['queued', 'cancelling', 'cancelled', 'stopped', 'failed'],
+  paused: ['queued', 'cancelled', 'stopped', 'failed'],
   stopping: ['stopped', 'queued', 'cancelling', 'succeeded', 'failed'],
   stopped: [],
   cancelling: ['cancelled', 'failed'],
@@ -107,10 +107,13 @@ export type Job = z.infer<typeof Job>
 
 export const CreateJob = z.strictObject({
   name: text(200).min(1).default('untitled'),
-  tags: z.record(text(64).min(1), text(200)).refine((tags) => Object.keys(tags).length <= 50, {
-    message: 'at most 50 tags',
-    params: { code: 'too-long' },
-  }).default({}),
+  tags: z
+    .record(text(64).min(1), text(200))
+    .refine((tags) => Object.keys(tags).length <= 50, {
+      message: 'at most 50 tags',
+      params: { code: 'too-long' },
+    })
+    .default({}),
   notes: text(10_000).default(''),
   /** 1 to 1000; a lower number starts sooner. */
   priority: z.int().min(1).max(1000).default(100),

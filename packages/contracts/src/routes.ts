@@ -136,7 +136,14 @@ export const routes = {
     status: 200,
     reply: z.object({ items: z.array(Dataset) }),
   },
-  health: { method: 'GET', path: '/healthz', scope: 'public', summary: 'The process is up', status: 200, reply: Health },
+  health: {
+    method: 'GET',
+    path: '/healthz',
+    scope: 'public',
+    summary: 'The process is up',
+    status: 200,
+    reply: Health,
+  },
   ready: {
     method: 'GET',
     path: '/readyz',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 // Control characters, NUL, bidirectional overrides and lone surrogates: Postgres refuses some of them, people are fooled by the others.
+// oxlint-disable-next-line no-control-regex
 const forbidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/u
 
 /** Text that a person typed: 0 to `max` UTF-16 units, no control, bidirectional-override or lone surrogate characters. */
