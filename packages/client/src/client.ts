@@ -1,0 +1,140 @@
+import { type Route, type RouteName, type Routes, routes } from '@kantor/contracts'
+import { ClientError, errorFromResponse } from './client-error.js'
+import { verifyDigest } from './digest.js'
+
+export interface ClientOptions {
+  /** Where the API answers, with scheme: `http://127.0.0.1:8420`. In a browser, '' means the page's own origin. */
+  url: string
+  apiKey?: string
+  fetch?: typeof fetch
+}
+
+type Schema = { _zod: { input: unknown; output: unknown } }
+type Input<T> = T extends Schema ? T['_zod']['input'] : never
+type Output<T> = T extends Schema ? T['_zod']['output'] : never
+
+/** Queries travel as text; where the API reads that text as a number or a list, a number or a list may be given too. */
+type QueryValue<In, Out> = In | (Out extends number | undefined ? number : never) | ListOf<Out>
+type ListOf<Out> = NonNullable<Out> extends readonly (infer Item)[] ? readonly Item[] : never
+type Query<Q> = { [K in keyof Input<Q>]?: QueryValue<Input<Q>[K], K extends keyof Output<Q> ? Output<Q>[K] : never> }
+
+type Parts<R> = (R extends { params: infer P } ? { params: Input<P> } : unknown) &
+  (R extends { query: infer Q } ? { query?: Query<Q> } : unknown) &
+  (R extends { body: infer B } ? { body: Input<B> } : unknown)
+
+/** What a method takes: path parameters, query and body as the route table declares them. */
+export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSignal }
+/** What it answers: the route's JSON, or the bytes of a download. */
+export type Reply<N extends RouteName> = Routes[N]['reply'] extends string ? Uint8Array : Output<Routes[N]['reply']>
+
+type Method<N extends RouteName> =
+  Record<never, never> extends Request<N>
+    ? (request?: Request<N>) => Promise<Reply<N>>
+    : (request: Request<N>) => Promise<Reply<N>>
+
+/** One method per route, named as in the table. Every method rejects with a ClientError. */
+export type Client = { readonly [N in RouteName]: Method<N> }
+
+interface AnyRequest {
+  params?: Record<string, string>
+  query?: Record<string, unknown>
+  body?: unknown
+  signal?: AbortSignal
+}
+
+/** A typed client of the API, for Node and browsers. Holds no connection, so there is nothing to close. */
+export function createClient(options: ClientOptions): Client {
+  const base = options.url.replace(/\/+$/, '')
+  if (base !== '' && !/^https?:\/\/./i.test(base)) {
+    throw new TypeError(`"${options.url}" is not the address of an API: write it with http:// or https://`)
+  }
+  const send = options.fetch ?? globalThis.fetch.bind(globalThis)
+  const bearer = options.apiKey === undefined ? undefined : `Bearer ${options.apiKey}`
+  const methods = Object.entries(routes).map(([name, route]) => [
+    name,
+    (request: AnyRequest = {}) => call(route, request, { base, bearer, send }),
+  ])
+  return Object.fromEntries(methods) as Client
+}
+
+interface Target {
+  base: string
+  bearer: string | undefined
+  send: typeof fetch
+}
+
+async function call(route: Route, request: AnyRequest, target: Target): Promise<unknown> {
+  const path = fillPath(route.path, request.params ?? {}) + queryString(request.query ?? {})
+  const where = `${route.method} ${target.base}${path}`
+  const isDownload = typeof route.reply === 'string'
+  const headers: Record<string, string> = { accept: isDownload ? String(route.reply) : 'application/json' }
+  if (target.bearer !== undefined) headers['authorization'] = target.bearer
+  if (request.body !== undefined) headers['content-type'] = 'application/json'
+
+  let response: Response
+  try {
+    response = await target.send(target.base + path, {
+      method: route.method,
+      headers,
+      ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+      ...(request.signal && { signal: request.signal }),
+    })
+  } catch (error) {
+    throw unreachable(error, target.base, request.signal)
+  }
+  // A 503 of /readyz carries a report, not a problem: the report is what the caller asked for.
+  const isReport = response.status === 503 && route.path === '/readyz' && !isProblem(response)
+  if (!response.ok && !isReport) throw await errorFromResponse(response, where)
+  try {
+    return isDownload ? await download(response, where) : await json(response, where)
+  } catch (error) {
+    if (error instanceof ClientError) throw error
+    throw unreachable(error, target.base, request.signal)
+  }
+}
+
+const isProblem = (response: Response) => response.headers.get('content-type')?.startsWith('application/problem+json')
+
+async function json(response: Response, where: string): Promise<unknown> {
+  const text = await response.text()
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new ClientError('bad-reply', `${where} answered something that is not JSON`, {
+      status: response.status,
+      cause: error,
+    })
+  }
+}
+
+async function download(response: Response, where: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  await verifyDigest(bytes, response.headers, where)
+  return bytes
+}
+
+function unreachable(error: unknown, base: string, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason ?? error
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  // Node wraps failures of several addresses in an AggregateError whose own message is empty.
+  const first = cause instanceof AggregateError ? (cause.errors as unknown[])[0] : cause
+  const why = first instanceof Error ? first.message : String(first)
+  const detail = `nothing usable answers at ${base === '' ? 'this address' : base} (${why}); is the stack running?`
+  return new ClientError('unreachable', detail, { cause: error })
+}
+
+const fillPath = (path: string, params: Record<string, string>) =>
+  path.replaceAll(/:(\w+)/g, (_, name: string) => {
+    const value = params[name]
+    if (value === undefined || value === '') throw new TypeError(`the path ${path} needs "${name}"`)
+    return encodeURIComponent(value)
+  })
+
+function queryString(query: Record<string, unknown>): string {
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null) search.set(key, Array.isArray(value) ? value.join(',') : String(value))
+  }
+  const text = search.toString()
+  return text === '' ? '' : `?${text}`
+}
