@@ -8,7 +8,7 @@ function errorsOf(body: unknown) {
 const only = (body: unknown) => {
   const errors = errorsOf(body)
   expect(errors).toHaveLength(1)
-  return errors[0]
+  return errors[0]!
 }
 const withSpec = (spec: object) => ({ spec: { dataset: 'mnist', ...spec } })
 
