@@ -14,7 +14,7 @@ type Input<T> = T extends Schema ? T['_zod']['input'] : never
 type Output<T> = T extends Schema ? T['_zod']['output'] : never
 
 /** Queries travel as text; where the API reads that text as a number or a list, a number or a list may be given too. */
-type QueryValue<In, Out> = In | (Out extends number | undefined ? number : never) | ListOf<Out>
+type QueryValue<In, Out> = In | ([Out] extends [number | undefined] ? number : never) | ListOf<Out>
 type ListOf<Out> = NonNullable<Out> extends readonly (infer Item)[] ? readonly Item[] : never
 type Query<Q> = { [K in keyof Input<Q>]?: QueryValue<Input<Q>[K], K extends keyof Output<Q> ? Output<Q>[K] : never> }
 

@@ -18,7 +18,10 @@ export function mergeCurve(held: CurveReply | null, reply: CurveReply): CurveRep
     if (merged !== undefined) series[name] = merged
   }
   const marks = new Map(
-    [...held.marks.filter(({ step }) => step < keepBelow), ...reply.marks].map((mark) => [`${mark.type} ${mark.step}`, mark]),
+    [...held.marks.filter(({ step }) => step < keepBelow), ...reply.marks].map((mark) => [
+      `${mark.type} ${mark.step}`,
+      mark,
+    ]),
   )
   return { ...reply, reset: null, series, marks: [...marks.values()].sort((a, b) => a.step - b.step) }
 }
