@@ -27,17 +27,17 @@ export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSi
 /** What it answers: the route's JSON, or the bytes of a download. */
 export type Reply<N extends RouteName> = Routes[N]['reply'] extends string ? Uint8Array : Output<Routes[N]['reply']>
 
-type Method<N extends RouteName> =
-  Record<never, never> extends Request<N>
-    ? (request?: Request<N>) => Promise<Reply<N>>
-    : (request: Request<N>) => Promise<Reply<N>>
+type Method<N extends RouteName> = Routes[N] extends { params: unknown } | { body: unknown }
+  ? (request: Request<N>) => Promise<Reply<N>>
+  : (request?: Request<N>) => Promise<Reply<N>>
 
 /** One method per route, named as in the table. Every method rejects with a ClientError. */
 export type Client = { readonly [N in RouteName]: Method<N> }
 
+type QueryPart = string | number | readonly string[] | undefined
 interface AnyRequest {
   params?: Record<string, string>
-  query?: Record<string, unknown>
+  query?: Record<string, QueryPart>
   body?: unknown
   signal?: AbortSignal
 }
@@ -66,8 +66,8 @@ interface Target {
 async function call(route: Route, request: AnyRequest, target: Target): Promise<unknown> {
   const path = fillPath(route.path, request.params ?? {}) + queryString(request.query ?? {})
   const where = `${route.method} ${target.base}${path}`
-  const isDownload = typeof route.reply === 'string'
-  const headers: Record<string, string> = { accept: isDownload ? String(route.reply) : 'application/json' }
+  const mediaType = typeof route.reply === 'string' ? route.reply : undefined
+  const headers: Record<string, string> = { accept: mediaType ?? 'application/json' }
   if (target.bearer !== undefined) headers['authorization'] = target.bearer
   if (request.body !== undefined) headers['content-type'] = 'application/json'
 
@@ -86,7 +86,7 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
   const isReport = response.status === 503 && route.path === '/readyz' && !isProblem(response)
   if (!response.ok && !isReport) throw await errorFromResponse(response, where)
   try {
-    return isDownload ? await download(response, where) : await json(response, where)
+    return mediaType !== undefined ? await download(response, where) : await json(response, where)
   } catch (error) {
     if (error instanceof ClientError) throw error
     throw unreachable(error, target.base, request.signal)
@@ -130,10 +130,10 @@ const fillPath = (path: string, params: Record<string, string>) =>
     return encodeURIComponent(value)
   })
 
-function queryString(query: Record<string, unknown>): string {
+function queryString(query: Record<string, QueryPart>): string {
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null) search.set(key, Array.isArray(value) ? value.join(',') : String(value))
+    if (value !== undefined) search.set(key, typeof value === 'object' ? value.join(',') : String(value))
   }
   const text = search.toString()
   return text === '' ? '' : `?${text}`
