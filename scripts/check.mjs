@@ -11,6 +11,8 @@ const checks = [
   ['boundaries', process.execPath, ['scripts/boundaries.mjs']],
   ['dead code', bin('knip'), ['--no-progress']],
   ['format', bin('prettier'), ['--check', '--log-level=warn', '.']],
+  ['Dockerfile', bin('dockerfile-utils'), ['lint', 'Dockerfile.gpu']],
+  ['compose file', bin('dclint'), ['docker-compose.yml', '--max-warnings', '0']],
   ['lock file', process.execPath, ['scripts/repair-lock.mjs', '--check']],
 ]
 let bad = 0
