@@ -1,0 +1,154 @@
+import { resolve } from 'node:path'
+import { nearest } from '@kantor/contracts'
+import { z } from 'zod'
+
+const scheme = (...allowed: string[]) =>
+  z.string().refine((value) => allowed.some((name) => value.startsWith(`${name}://`)) && URL.canParse(value), {
+    error: `must be a URL that starts with ${allowed.map((name) => `${name}://`).join(' or ')}`,
+  })
+const whole = (low: number, high: number) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value),
+    z
+      .int({ error: `must be a whole number from ${low} to ${high}` })
+      .min(low, { error: `must be at least ${low}` })
+      .max(high, { error: `must be at most ${high}` }),
+  )
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` })
+
+const variables = z.object({
+  DATABASE_URL: scheme('postgres', 'postgresql').optional(),
+  REDIS_URL: scheme('redis', 'rediss').optional(),
+  S3_ENDPOINT: scheme('http', 'https').optional(),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { error: 'must be a bucket name: 3 to 63 of a-z, 0-9, dot and dash' })
+    .optional(),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_ACCESS_KEY_ID: z.string().optional(),
+  S3_SECRET_ACCESS_KEY: z.string().optional(),
+  KANTOR_DATA_DIR: z.string().default('.kantor'),
+  KANTOR_HOST: z.string().default('127.0.0.1'),
+  KANTOR_PORT: whole(0, 65535).default(8420),
+  KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
+  KANTOR_SLOTS: whole(1, 64).default(1),
+  // Renewed six times per lease; below 6 s a slow commit would fence a healthy worker.
+  KANTOR_LEASE_SECONDS: whole(6, 3600).default(60),
+  KANTOR_URL: scheme('http', 'https').optional(),
+  KANTOR_API_KEY: z.string().optional(),
+})
+
+/** Read by the set-up scripts before any package is built; listed here so that they are not taken for typing errors. */
+const readElsewhere = ['KANTOR_TENSORFLOW', 'KANTOR_TENSORFLOW_SHA256', 'KANTOR_TENSORFLOW_WHEEL']
+
+const secrets = new Set(['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY', 'KANTOR_API_KEY'])
+
+export interface S3Settings {
+  endpoint: string
+  bucket: string
+  region: string
+  accessKeyId: string
+  secretAccessKey: string
+}
+
+export interface Env {
+  /** Absent: embedded Postgres. */
+  databaseUrl?: string
+  /** Absent: BullMQ on Postgres. */
+  redisUrl?: string
+  /** Absent: a directory under `dataDir`. */
+  s3?: S3Settings
+  /** Absolute. */
+  dataDir: string
+  host: string
+  /** 0 means any free port. */
+  port: number
+  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
+  device: 'cpu' | 'gpu'
+  slots: number
+  leaseSeconds: number
+  /** Where the CLI and the client find the API. */
+  url?: string
+  apiKey?: string
+}
+
+/** Everything that is wrong with the environment, one line per problem, without any secret's value. */
+export class EnvError extends Error {
+  override name = 'EnvError'
+  readonly problems: string[]
+
+  constructor(problems: string[]) {
+    super(`the environment is not usable:\n${problems.join('\n')}`)
+    this.problems = problems
+  }
+}
+
+/** The typed environment. An empty variable counts as unset. Throws EnvError with all problems at once. */
+export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
+  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''))
+  const known = [...Object.keys(variables.shape), ...readElsewhere]
+  const problems: string[] = []
+
+  for (const name of Object.keys(given)
+    .filter((key) => key.startsWith('KANTOR_') && !known.includes(key))
+    .sort()) {
+    const near = nearest(
+      name.slice(7),
+      known.filter((key) => key.startsWith('KANTOR_')).map((key) => key.slice(7)),
+    )
+    problems.push(`${name}: there is no such variable${near ? `; did you mean KANTOR_${near}?` : ''}`)
+  }
+
+  const parsed = variables.safeParse(given)
+  for (const issue of parsed.error?.issues ?? []) {
+    const name = String(issue.path[0])
+    problems.push(`${name}: ${issue.message}${secrets.has(name) ? '' : ` (it is ${JSON.stringify(given[name])})`}`)
+  }
+
+  const bucketParts = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']
+  const set = bucketParts.filter((name) => given[name])
+  if (set.length > 0 && set.length < bucketParts.length)
+    for (const name of bucketParts.filter((part) => !given[part]))
+      problems.push(`${name}: is missing; ${set.join(', ')} ${set.length > 1 ? 'are' : 'is'} set and S3 needs all four`)
+
+  if (!parsed.success || problems.length > 0) throw new EnvError(problems)
+  return typed(parsed.data)
+}
+
+function typed(data: z.infer<typeof variables>): Env {
+  return {
+    ...(data.DATABASE_URL && { databaseUrl: data.DATABASE_URL }),
+    ...(data.REDIS_URL && { redisUrl: data.REDIS_URL }),
+    ...(data.S3_ENDPOINT && {
+      s3: {
+        endpoint: data.S3_ENDPOINT,
+        bucket: data.S3_BUCKET ?? '',
+        region: data.S3_REGION,
+        accessKeyId: data.S3_ACCESS_KEY_ID ?? '',
+        secretAccessKey: data.S3_SECRET_ACCESS_KEY ?? '',
+      },
+    }),
+    dataDir: resolve(data.KANTOR_DATA_DIR),
+    host: data.KANTOR_HOST,
+    port: data.KANTOR_PORT,
+    logLevel: data.KANTOR_LOG_LEVEL,
+    device: data.KANTOR_DEVICE,
+    slots: data.KANTOR_SLOTS,
+    leaseSeconds: data.KANTOR_LEASE_SECONDS,
+    ...(data.KANTOR_URL && { url: data.KANTOR_URL }),
+    ...(data.KANTOR_API_KEY && { apiKey: data.KANTOR_API_KEY }),
+  }
+}
+
+/** For a process's first line: prints every problem to stderr and exits 78 (EX_CONFIG) when the environment is bad. */
+export function loadEnvOrExit(source: NodeJS.ProcessEnv = process.env): Env {
+  try {
+    return loadEnv(source)
+  } catch (error) {
+    if (!(error instanceof EnvError)) throw error
+    process.stderr.write(`${error.problems.join('\n')}\n`)
+    process.exit(78)
+  }
+}
