@@ -34,17 +34,18 @@ export interface RunAs {
 /** The current user, or the system user `postgres` (created when absent) for root. */
 export function chooseUser(): RunAs {
   if (process.getuid?.() !== 0) return {}
-  const id = (flag: string) => {
-    const run = spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' })
-    return run.status === 0 ? Number(run.stdout) : null
-  }
-  if (id('-u') === null) createSystemUser()
-  const [uid, gid] = [id('-u'), id('-g')]
+  if (idOfPostgres('-u') === null) createSystemUser()
+  const [uid, gid] = [idOfPostgres('-u'), idOfPostgres('-g')]
   if (uid === null || gid === null)
     throw new Error(
       'Postgres refuses to run as root and the system user postgres is missing: create it or run as a user',
     )
   return { uid, gid }
+}
+
+function idOfPostgres(flag: '-u' | '-g'): number | null {
+  const run = spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' })
+  return run.status === 0 ? Number(run.stdout) : null
 }
 
 function createSystemUser() {

@@ -108,7 +108,7 @@ function createCluster(home: string, data: string, password: string, binaries: P
       { ...user, cwd: '/', encoding: 'utf8' },
     )
     if (run.status !== 0)
-      throw new Error(`initdb failed (${run.signal ?? run.status ?? run.error?.message}): ${`${run.stderr}`.trim()}`)
+      throw new Error(`initdb failed (${run.signal ?? run.status ?? run.error?.message}): ${run.stderr}`)
     rmSync(data, { recursive: true, force: true })
     renameSync(partial, data)
   } finally {

@@ -28,7 +28,7 @@ export function runUntilSignal(
     {
       delay: options.graceMs,
       logger: {
-        error: (message: unknown) => log.error(message instanceof Error ? { err: message } : `${String(message)}`),
+        error: (message: unknown) => log.error(message instanceof Error ? { err: message } : String(message)),
       },
     },
     async ({ signal, err }) => {

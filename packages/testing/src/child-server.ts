@@ -21,7 +21,7 @@ export async function startServer(
 ): Promise<ChildServer> {
   const child = spawn(command, args, { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
-  const keep = (chunk: Buffer) => (output = `${output}${chunk}`.slice(-4000))
+  const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4000))
   child.stdout.on('data', keep)
   child.stderr.on('data', keep)
   const ended = new Promise<void>((resolve) => {

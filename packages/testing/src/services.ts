@@ -53,15 +53,18 @@ export async function startServices(choice: ServiceChoice = {}): Promise<Service
     await rm(directory, { recursive: true, force: true })
   }
 
-  const [postgres, redis, s3, moto] = await settle(
-    [
-      begin(choice.postgres ?? true, () => startTestPostgres(directory)),
-      begin(choice.redis ?? true, startRedis),
-      begin(choice.s3 ?? true, startFauxqs),
-      begin(choice.moto ?? false, startMoto),
-    ] as const,
-    stop,
-  )
+  const starts = [
+    begin(choice.postgres ?? true, () => startTestPostgres(directory)),
+    begin(choice.redis ?? true, startRedis),
+    begin(choice.s3 ?? true, startFauxqs),
+    begin(choice.moto ?? false, startMoto),
+  ] as const
+  const [postgres, redis, s3, moto] = await Promise.all(starts).catch(async (error: unknown) => {
+    // One that failed must not leave the others running.
+    await Promise.allSettled(starts)
+    await stop()
+    throw error
+  })
 
   const createDatabase = () => {
     if (!postgres) throw new Error('startServices was called without postgres')
@@ -105,15 +108,4 @@ async function createDatabaseOn(postgres: EmbeddedPostgres): Promise<string> {
     await client.end()
   }
   return postgres.url.replace(/\/postgres$/, `/${name}`)
-}
-
-/** Promise.all that leaves nothing running when one start fails. */
-async function settle<T extends readonly Promise<unknown>[]>(starts: T, stop: () => Promise<void>) {
-  try {
-    return await Promise.all(starts)
-  } catch (error) {
-    await Promise.allSettled(starts)
-    await stop()
-    throw error
-  }
 }

@@ -1,0 +1,11 @@
+export { type LockTimes } from './bull-queue.js'
+export { openQueue, type QueueOptions } from './open-queue.js'
+export {
+  type Consumer,
+  type ConsumeOptions,
+  type DeviceClass,
+  type QueueDepth,
+  queueName,
+  type Ticket,
+  type TicketQueue,
+} from './ticket-queue.js'

@@ -1,0 +1,44 @@
+import { Queue, Worker } from 'bullmq'
+import { Redis } from 'ioredis'
+import type { Backend, ReportError } from './backend.js'
+
+/** One Redis may serve several programs. */
+const prefix = 'kantor'
+
+const retryStrategy = (attempt: number) => Math.min(attempt * 100, 2000)
+
+/**
+ * BullMQ on Redis. Two connections: one for calls, which fails fast so that a caller never hangs on a dead server, and one for
+ * workers, which waits for ever and is duplicated by each worker for its blocking read. ioredis instances, not options: the two
+ * packages' option types do not fit.
+ */
+export function redisBackend(url: string, report: ReportError): Backend {
+  const calls = new Redis(url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    connectTimeout: 5000,
+    commandTimeout: 10_000,
+    retryStrategy,
+  })
+  const work = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null, connectTimeout: 5000, retryStrategy })
+  for (const connection of [calls, work]) connection.on('error', report)
+
+  return {
+    name: 'Redis',
+    async connect() {
+      for (const connection of [calls, work]) {
+        // `connect` rejects when a reconnect of its own is under way.
+        if (connection.status === 'wait' || connection.status === 'end') await connection.connect()
+        else if (connection.status !== 'ready') throw new Error(`Redis connection is ${connection.status}`)
+      }
+      await calls.ping()
+    },
+    queue: (name) => new Queue(name, { connection: calls, prefix }),
+    worker: (name, processor, settings) => new Worker(name, processor, { connection: work, prefix, ...settings }),
+    async close() {
+      calls.disconnect()
+      work.disconnect()
+    },
+  }
+}
