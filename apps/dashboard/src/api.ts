@@ -1,0 +1,144 @@
+import { type Client, ClientError, createClient, mergeCurve } from '@kantor/client'
+import { type CurveReply, isTerminal, type Job, type JobState, type SeriesName } from '@kantor/contracts'
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  queryOptions,
+} from '@tanstack/react-query'
+import { currentKey, noteAnswer, noteError } from './session.js'
+
+/** Milliseconds between polls of something that still changes, and of something that may. */
+const LIVE = 1500
+const IDLE = 5000
+
+let held: { key: string | undefined; client: Client } | undefined
+
+/** The client for the key of the moment; the page is served by the API, so its own origin answers. */
+export function api(): Client {
+  const key = currentKey()
+  if (held?.key !== key || held === undefined) {
+    held = { key, client: createClient({ url: '', ...(key !== undefined && { apiKey: key }) }) }
+  }
+  return held.client
+}
+
+export const queries = new QueryClient({
+  queryCache: new QueryCache({ onSuccess: noteAnswer, onError: noteError }),
+  mutationCache: new MutationCache({ onError: noteError }),
+  defaultOptions: {
+    // Polling is the retry. The API may sit on this very machine, so `navigator.onLine` says nothing about it.
+    queries: { retry: false, networkMode: 'always', refetchOnWindowFocus: true, staleTime: 1000 },
+    mutations: { retry: false, networkMode: 'always' },
+  },
+})
+
+/** An answer that will not change by asking again: stop polling. */
+const settled = (error: unknown) => error instanceof ClientError && !error.transient && error.status !== 500
+
+export const jobsQuery = (states: readonly JobState[]) =>
+  infiniteQueryOptions({
+    queryKey: ['jobs', states],
+    queryFn: ({ pageParam, signal }) =>
+      api().listJobs({
+        query: { limit: '50', ...(states.length > 0 && { state: states }), ...(pageParam && { cursor: pageParam }) },
+        signal,
+      }),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.nextCursor,
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => {
+      if (settled(state.error)) return false
+      const jobs = state.data?.pages.flatMap((page) => page.items) ?? []
+      return jobs.some((job) => !isTerminal(job.state)) ? LIVE : IDLE
+    },
+  })
+
+export const jobQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['job', id],
+    queryFn: ({ signal }) => api().getJob({ params: { id }, signal }),
+    refetchInterval: ({ state }) => {
+      if (settled(state.error)) return false
+      return state.data && isTerminal(state.data.state) ? false : LIVE
+    },
+  })
+
+export interface CurveView {
+  id: string
+  metrics: readonly SeriesName[]
+  /** Generator steps, both included; null shows the whole curve. */
+  range: { from: number; to: number } | null
+}
+
+/** The curve by cursor: each poll asks for what changed since the last one and lays it over what is held. */
+export function curveQuery({ id, metrics, range }: CurveView) {
+  const queryKey = ['curve', id, metrics.join(','), range?.from ?? null, range?.to ?? null] as const
+  return queryOptions({
+    queryKey,
+    queryFn: async ({ signal }): Promise<CurveReply> => {
+      const before = queries.getQueryData<CurveReply>(queryKey)
+      const cursor = before && { sinceSeq: before.seq, resolution: before.resolution }
+      const query = { metrics, smooth: 'median:101', maxPoints: 1000, ...range, ...cursor }
+      return mergeCurve(before ?? null, await api().getCurve({ params: { id }, query, signal }))
+    },
+    // A deep comparison of thousands of numbers would cost more than the drawing.
+    structuralSharing: false,
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => (state.data?.complete || settled(state.error) ? false : LIVE),
+  })
+}
+
+/** Lists that grow with the job: polled while it lives, and once more when it ends. */
+const whileAlive = (job: Job) => (isTerminal(job.state) ? false : 2 * LIVE)
+
+export const eventsQuery = (job: Job) =>
+  queryOptions({
+    queryKey: ['events', job.id, job.state],
+    queryFn: ({ signal }) => api().listEvents({ params: { id: job.id }, signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: whileAlive(job),
+  })
+
+export const samplesQuery = (job: Job) =>
+  infiniteQueryOptions({
+    queryKey: ['samples', job.id, job.state],
+    queryFn: ({ pageParam, signal }) =>
+      api().listSamples({
+        params: { id: job.id },
+        query: { limit: '200', ...(pageParam && { cursor: pageParam }) },
+        signal,
+      }),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.nextCursor,
+    placeholderData: keepPreviousData,
+    refetchInterval: whileAlive(job),
+  })
+
+export const checkpointsQuery = (job: Job) =>
+  queryOptions({
+    queryKey: ['checkpoints', job.id, job.state],
+    queryFn: ({ signal }) => api().listCheckpoints({ params: { id: job.id }, query: { limit: '200' }, signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: whileAlive(job),
+  })
+
+/** The bytes of a grid, fetched with the key in the header; they never change. */
+export const sampleBytesQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['sample', id],
+    queryFn: ({ signal }) => api().downloadSample({ params: { id }, signal }),
+    staleTime: Infinity,
+    gcTime: 60_000,
+    structuralSharing: false,
+  })
+
+export const cancelJob = (id: string): Promise<Job> => api().cancelJob({ params: { id } })
+
+/** What to tell a person about an error. */
+export const explain = (error: unknown): string => {
+  if (error instanceof ClientError) return error.detail
+  return error instanceof Error ? error.message : String(error)
+}

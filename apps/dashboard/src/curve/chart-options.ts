@@ -1,0 +1,74 @@
+import uPlot from 'uplot'
+import { count, figure } from '../format.js'
+import { axisFont, type Palette } from './palette.js'
+
+type ChartOptions = Omit<uPlot.Options, 'width' | 'height'>
+
+/** Both charts share one cursor. */
+export const cursorKey = 'curve'
+
+const axes = (palette: Palette): uPlot.Axis[] => [
+  {
+    stroke: palette.faded,
+    font: axisFont,
+    size: 28,
+    gap: 4,
+    grid: { show: false },
+    ticks: { stroke: palette.hairline, width: 1, size: 4 },
+    border: { show: true, stroke: palette.hairline, width: 1 },
+    values: (_, splits) => splits.map((step) => (Number.isInteger(step) ? count(step) : '')),
+  },
+  {
+    stroke: palette.faded,
+    font: axisFont,
+    size: 58,
+    gap: 4,
+    grid: { stroke: palette.hairline, width: 1 },
+    ticks: { show: false },
+    values: (_, splits) => splits.map(axisLabel),
+  },
+]
+
+/** Null stands for a split that a logarithmic axis leaves without a label. */
+function axisLabel(value: number | null): string {
+  if (value === null) return ''
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return figure(value, 2)
+  return String(Number(value.toPrecision(4))).replace('-', '−')
+}
+
+const shared = (palette: Palette, y: uPlot.Scale): ChartOptions => ({
+  axes: axes(palette),
+  scales: { y },
+  padding: [10, 12, 0, 0],
+  cursor: { sync: { key: cursorKey, setSeries: false } },
+  series: [],
+})
+
+const fewPoints = (plot: uPlot) => plot.data[0].length <= 2
+
+/** Columns: step, maximum, minimum, median. */
+export function estimateOptions(palette: Palette, logarithmic: boolean): ChartOptions {
+  const edge: uPlot.Series = { stroke: palette['estimate-band'], width: 1, points: { show: fewPoints } }
+  return {
+    ...shared(palette, logarithmic ? { distr: 3, log: 10, range: logRange } : {}),
+    series: [{}, edge, edge, { stroke: palette.estimate, width: 2, points: { show: false } }],
+    bands: [{ series: [1, 2], fill: palette['estimate-band'] }],
+  }
+}
+
+/** Columns: step, then one per colour. */
+export function lineOptions(palette: Palette, colours: readonly (keyof Palette)[]): ChartOptions {
+  const lines = colours.map((colour): uPlot.Series => ({
+    stroke: palette[colour],
+    width: 1.25,
+    points: { show: fewPoints },
+  }))
+  return { ...shared(palette, {}), series: [{}, ...lines] }
+}
+
+/** uPlot's own range goes to whole decades, which would flatten a curve that lives inside one. */
+function logRange(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (min === null || max === null) return [0.1, 1]
+  return [min * 0.8, max * 1.25]
+}

@@ -1,0 +1,40 @@
+import type { Job } from '@kantor/contracts'
+import { Link } from '@tanstack/react-router'
+import { words } from '../format.js'
+import { Copyable } from '../frame/copyable.js'
+import { StateMark } from '../frame/state-mark.js'
+import { CancelButton } from './cancel-button.js'
+import styles from './job-head.module.css'
+
+export function JobHead({ job }: { job: Job }) {
+  const tags = Object.entries(job.tags)
+  return (
+    <header className={styles['head']}>
+      <nav aria-label="Where this is" className={styles['trail']}>
+        <Link to="/">Jobs</Link> <span aria-hidden>/</span>{' '}
+        <Copyable value={job.id} short={job.id.slice(0, 8)} name="job id" />
+      </nav>
+      <div className={styles['line']}>
+        <h1>{job.name}</h1>
+        <StateMark state={job.state} />
+        <span className={styles['action']}>
+          <CancelButton job={job} />
+        </span>
+      </div>
+      <p className={styles['reason']} data-bad={job.state === 'failed'}>
+        {words(job.reason)}
+        {job.message !== null && <> · {job.message}</>}
+      </p>
+      {job.notes !== '' && <p className={styles['notes']}>{job.notes}</p>}
+      {tags.length > 0 && (
+        <ul className={styles['tags']} aria-label="Tags">
+          {tags.map(([name, value]) => (
+            <li key={name}>
+              <span className="faded">{name}</span> {value}
+            </li>
+          ))}
+        </ul>
+      )}
+    </header>
+  )
+}

@@ -1,0 +1,51 @@
+import { Skeleton, Stack } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { jobQuery } from '../api.js'
+import { CurvePanel } from '../curve/curve-panel.js'
+import { Failure } from '../frame/notices.js'
+import { CheckpointsPanel } from './checkpoints-panel.js'
+import { EventsPanel } from './events-panel.js'
+import { Figures } from './figures.js'
+import { JobHead } from './job-head.js'
+import styles from './job-page.module.css'
+import { LintPanel } from './lint-panel.js'
+import { SamplesPanel } from './samples-panel.js'
+import { SpecPanel } from './spec-panel.js'
+
+/** One job: how it is doing, its curve and samples, what it left behind and what was asked for. */
+export function JobPage({ jobId }: { jobId: string }) {
+  const { data: job, error, isPending, refetch } = useQuery(jobQuery(jobId))
+  const [chosenStep, setChosenStep] = useState<number | null>(null)
+  const title = job?.name
+  useEffect(() => {
+    document.title = title === undefined ? 'Job · Kantor' : `${title} · Kantor`
+  }, [title])
+
+  if (isPending) return <Loading />
+  if (job === undefined) return <Failure error={error} retry={() => void refetch()} />
+  return (
+    <div className={styles['page']}>
+      <JobHead job={job} />
+      <Figures job={job} />
+      <div className={styles['work']}>
+        <CurvePanel job={job} chosenStep={chosenStep} />
+        <SamplesPanel job={job} onStep={setChosenStep} />
+      </div>
+      <LintPanel lint={job.lint} />
+      <div className={styles['records']}>
+        <CheckpointsPanel job={job} />
+        <EventsPanel job={job} />
+      </div>
+      <SpecPanel job={job} />
+    </div>
+  )
+}
+
+const Loading = () => (
+  <Stack aria-label="Loading">
+    <Skeleton h={34} w="40%" />
+    <Skeleton h={64} />
+    <Skeleton h={380} />
+  </Stack>
+)

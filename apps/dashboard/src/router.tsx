@@ -1,0 +1,37 @@
+import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router'
+import { NotFound } from './frame/notices.js'
+import { Shell } from './frame/shell.js'
+import { JobPage } from './job/job-page.js'
+import { JobsPage } from './jobs/jobs-page.js'
+import { parseGroups } from './jobs/state-groups.js'
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
+
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  validateSearch: (search: Record<string, unknown>) => parseGroups(search['show']),
+  component: JobsPage,
+})
+
+const job = createRoute({
+  getParentRoute: () => root,
+  path: '/jobs/$jobId',
+  component: function KeyedJobPage() {
+    const { jobId } = job.useParams()
+    // A new job is a new page: no curve, zoom or slider position is carried over.
+    return <JobPage key={jobId} jobId={jobId} />
+  },
+})
+
+export const router = createRouter({
+  routeTree: root.addChildren([jobs, job]),
+  basepath: '/ui',
+  scrollRestoration: true,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}
