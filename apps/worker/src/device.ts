@@ -1,0 +1,77 @@
+import { execFile, fork } from 'node:child_process'
+import { availableParallelism, cpus } from 'node:os'
+import { promisify } from 'node:util'
+import { z } from 'zod'
+import { compiled, trainerEnvironment, type TrainerDevice } from './trainer-process.js'
+
+/** What a device is called and what runs on it; fills the worker's row. */
+export interface Device extends TrainerDevice {
+  name: string
+  versions: Record<string, string>
+}
+
+/** The worker cannot train here. The message says why and what to do. */
+export class DeviceUnusable extends Error {
+  override name = 'DeviceUnusable'
+}
+
+export const ProbeReply = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('device'), tensorflow: z.string(), tfjs: z.string(), device: z.enum(['cpu', 'gpu']) }),
+  z.object({ type: z.literal('unusable'), message: z.string() }),
+])
+export type ProbeReply = z.infer<typeof ProbeReply>
+
+const REMEDY = 'run `npx kantor doctor`, which says what is missing and how to mend it'
+const PROBE_MS = 120_000
+
+/**
+ * Asks TensorFlow, in a process of its own, what it can use. Throws DeviceUnusable without TensorFlow, and when a GPU is asked for and
+ * none is seen: a job that asks for a GPU never silently runs without one.
+ */
+export async function findDevice(deviceClass: 'cpu' | 'gpu', slots: number): Promise<Device> {
+  const threads = Math.max(1, Math.floor(availableParallelism() / slots))
+  const reply = await probe({ deviceClass, threads })
+  if (reply.type === 'unusable') throw new DeviceUnusable(`TensorFlow does not load here: ${reply.message}\n${REMEDY}`)
+  if (deviceClass === 'gpu' && reply.device === 'cpu') {
+    throw new DeviceUnusable(
+      `KANTOR_DEVICE is gpu, but TensorFlow ${reply.tensorflow} sees no GPU\n${REMEDY}, or set KANTOR_DEVICE=cpu`,
+    )
+  }
+  const name = (deviceClass === 'gpu' ? await gpuName() : cpus()[0]?.model.trim()) || 'unknown'
+  return {
+    deviceClass,
+    threads,
+    name,
+    versions: { node: process.versions.node, tensorflow: reply.tensorflow, tfjs: reply.tfjs },
+  }
+}
+
+/** The first GPU's name by NVIDIA's own tool: TensorFlow's binding does not tell. */
+async function gpuName(): Promise<string> {
+  const query = ['--query-gpu=name', '--format=csv,noheader']
+  const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 }).catch(() => ({ stdout: '' }))
+  return stdout.split('\n')[0]!.trim()
+}
+
+function probe(device: TrainerDevice): Promise<ProbeReply> {
+  return new Promise((resolve) => {
+    const env = trainerEnvironment(device)
+    const child = fork(compiled('trainer/probe.js'), {
+      env,
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      timeout: PROBE_MS,
+    })
+    let lastWords = ''
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (lastWords = (lastWords + chunk).slice(-2000)))
+    child.once('message', (raw) => resolve(ProbeReply.parse(raw)))
+    child.once('error', (error) => resolve({ type: 'unusable', message: error.message }))
+    // 'close' comes after the last message; a reply that came first wins.
+    child.once('close', (code, signal) =>
+      resolve({
+        type: 'unusable',
+        message: `the probe ended with ${signal ?? code ?? 'an error'}: ${lastWords.trim()}`,
+      }),
+    )
+  })
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Progress } from '@kantor/contracts'
+import { type Database, type Fence, renewLease } from '@kantor/db'
+import type { Logger } from '@kantor/runtime'
+import type { Intent } from './intent.js'
+
+/** Renewals per lease: five may fail in a row before another worker can take the job. */
+const RENEWALS_PER_LEASE = 6
+/** Part of the lease, counted from the last renewal that was *sent* and answered, after which the attempt gives itself up. */
+const SELF_FENCE = 0.75
+
+export interface LeaseOptions {
+  db: Database
+  fence: Fence
+  leaseSeconds: number
+  intent: Intent
+  progress: () => Progress | undefined
+  log: Logger
+}
+
+export interface Lease {
+  /** Renews no more. What the database holds runs out, or ends with the booking. */
+  release(): Promise<void>
+}
+
+/**
+ * Keeps an attempt's lease, counted from the claim at `sentAt` (monotonic ms), and turns what the replies say into intents.
+ * Two clocks guard it: the database's, which hands the job on, and ours, which gives it up before that. Only the monotonic
+ * clock is asked, so a clock that is set back or forth changes nothing.
+ */
+export function holdLease({ db, fence, leaseSeconds, intent, progress, log }: LeaseOptions, sentAt: number): Lease {
+  const periodMs = (leaseSeconds * 1000) / RENEWALS_PER_LEASE
+  const giveUpMs = leaseSeconds * 1000 * SELF_FENCE
+  const released = new AbortController()
+  let heldSince = sentAt
+  let selfFence: NodeJS.Timeout | undefined
+
+  const armSelfFence = () => {
+    clearTimeout(selfFence)
+    selfFence = setTimeout(
+      () => {
+        log.error({ leaseSeconds }, 'the lease could not be renewed in time, giving the attempt up')
+        intent.raise('lost')
+      },
+      Math.max(0, heldSince + giveUpMs - performance.now()),
+    )
+  }
+
+  async function renew(): Promise<void> {
+    const sent = performance.now()
+    const current = progress()
+    const state = await renewLease(db, fence, { leaseSeconds, ...(current && { progress: current }) })
+    if (released.signal.aborted) return
+    if (state === null) {
+      log.warn('another attempt owns the job now')
+      return intent.raise('lost')
+    }
+    heldSince = sent
+    armSelfFence()
+    if (state === 'cancelling') intent.raise('cancel')
+    if (state === 'stopping') intent.raise('stop')
+  }
+
+  async function keepRenewing(): Promise<void> {
+    while (!released.signal.aborted && intent.current !== 'lost') {
+      // A failed renewal is tried again sooner: the database may be back in a moment.
+      const ok = await renew().then(
+        () => true,
+        (error: unknown) => {
+          log.warn({ err: error }, 'lease renewal failed')
+          return false
+        },
+      )
+      await sleep(ok ? periodMs : Math.min(periodMs, 1000), undefined, { signal: released.signal }).catch(() => {})
+    }
+  }
+
+  armSelfFence()
+  const renewing = keepRenewing()
+  return {
+    async release() {
+      released.abort()
+      clearTimeout(selfFence)
+      await renewing
+    },
+  }
+}

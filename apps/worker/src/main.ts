@@ -1,0 +1,82 @@
+// The supervisor process: owns database, queue, store, leases and signals. TensorFlow lives in its children only.
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { openDatabase } from '@kantor/db'
+import { openQueue } from '@kantor/queue'
+import { createLogger, loadEnvOrExit } from '@kantor/runtime'
+import { openStore } from '@kantor/storage'
+import { DeviceUnusable, findDevice } from './device.js'
+import { sweepSpool } from './sweep-spool.js'
+import { startWorker } from './worker.js'
+
+/** Time for all attempts to checkpoint and upload after a signal; container runtimes should allow 30 s more. */
+const GRACE_MS = 120_000
+/** After that, time to hand jobs back without a checkpoint. */
+const ABANDON_MS = 10_000
+const EXIT_CONFIG = 78
+
+const env = loadEnvOrExit()
+if (!env.databaseUrl) {
+  process.stderr.write(
+    'DATABASE_URL: is missing; a worker needs the database of its API (`npx kantor up` brings its own)\n',
+  )
+  process.exit(EXIT_CONFIG)
+}
+const log = createLogger(env, 'worker')
+const device = await findDevice(env.device, env.slots).catch((error: unknown) => {
+  if (!(error instanceof DeviceUnusable)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exit(EXIT_CONFIG)
+})
+
+const db = await openDatabase(env.databaseUrl, { maxConnections: 2 + env.slots * 2 })
+const queue = await openQueue({ databaseUrl: env.databaseUrl, ...(env.redisUrl && { redisUrl: env.redisUrl }) })
+const store = await openStore({ directory: join(env.dataDir, 'objects'), ...(env.s3 && { s3: env.s3 }) })
+await sweepSpool(env.dataDir, log)
+const workerId = `${hostname().slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`
+const worker = await startWorker({
+  db,
+  queue,
+  store,
+  log,
+  workerId,
+  device,
+  slots: env.slots,
+  dataDir: env.dataDir,
+  leaseSeconds: env.leaseSeconds,
+})
+
+let goingDown = false
+async function goDown(why: string): Promise<void> {
+  if (goingDown) return insist(`${why} again`)
+  goingDown = true
+  log.info({ why, running: worker.numRunning }, 'going down: every attempt checkpoints and hands its job back')
+  setTimeout(() => insist('the grace period is over'), GRACE_MS).unref()
+  try {
+    await worker.drain()
+    await Promise.all([queue.close(), store.close()])
+    await db.close()
+    process.exit(0)
+  } catch (error) {
+    log.fatal({ err: error }, 'the shutdown failed')
+    process.exit(1)
+  }
+}
+
+function insist(why: string): void {
+  log.warn({ why }, 'killing what still runs')
+  worker.abandon()
+  setTimeout(() => process.exit(1), ABANDON_MS).unref()
+}
+
+process.on('SIGTERM', () => void goDown('SIGTERM'))
+process.on('SIGINT', () => void goDown('SIGINT'))
+// A parent that forked this worker owns it; when it is gone, nobody else would end it.
+if (process.connected) process.on('disconnect', () => void goDown('the parent process is gone'))
+process.on('uncaughtException', (error) => {
+  log.fatal({ err: error }, 'uncaught error')
+  void goDown('an uncaught error')
+})
+
+process.send?.({ type: 'ready', workerId })

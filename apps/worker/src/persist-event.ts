@@ -1,0 +1,121 @@
+// What a trainer yields becomes durable here. A row exists only if its bytes are complete in the store and hashed: object
+// first, then row; and on the way out row first, then object.
+import { createHash, randomUUID } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
+import { addCheckpoint, addSample, appendPoints, type Database, type Fence, retireCheckpoints } from '@kantor/db'
+import type { Logger } from '@kantor/runtime'
+import { checkpointKey, type ObjectStore, sampleKey } from '@kantor/storage'
+import type { Intent } from './intent.js'
+import { outlast } from './patience.js'
+import { PointBuffer } from './point-buffer.js'
+import { encodeGrid, PADDING } from './sample-grid.js'
+import { type CheckpointFile, type Points, type SampleFile, unpackPoints } from './trainer/protocol.js'
+
+export interface PersisterOptions {
+  db: Database
+  store: ObjectStore
+  fence: Fence
+  /** Newest checkpoints to keep. */
+  keep: number
+  intent: Intent
+  log: Logger
+  /** The first error that waiting cannot cure; everything later is refused with it. */
+  onError: (error: unknown) => void
+}
+
+export interface Persister {
+  /** Resolves when the trainer may send more of this kind: points are buffered, artifacts committed. */
+  persist(message: Points | SampleFile | CheckpointFile): Promise<void>
+  /** Resolves when all of it is durable; rejects with the first error, or when nobody waits for artifacts any more. */
+  drain(): Promise<void>
+  close(): void
+}
+
+export function createPersister(options: PersisterOptions): Persister {
+  const { db, fence, intent, log, onError } = options
+  const patience = { signal: intent.reached('abandon'), log }
+  const points = new PointBuffer(
+    (batch) => outlast('curve points', () => appendPoints(db, fence, batch), patience),
+    onError,
+  )
+  // One artifact after another, beside the points: a long upload does not hold up the curve.
+  let artifacts: Promise<void> = Promise.resolve()
+  const inTurn = (message: SampleFile | CheckpointFile) => {
+    artifacts = artifacts.then(() =>
+      message.type === 'sample' ? persistSample(message, options) : persistCheckpoint(message, points, options),
+    )
+    return artifacts
+  }
+
+  return {
+    async persist(message) {
+      const taken = message.type === 'points' ? points.push(unpackPoints(message)) : inTurn(message)
+      taken.catch(onError)
+      return taken
+    },
+    async drain() {
+      try {
+        await artifacts
+      } finally {
+        await points.flush()
+      }
+    },
+    close: () => points.close(),
+  }
+}
+
+async function persistSample(sample: SampleFile, { db, store, fence, intent, log }: PersisterOptions): Promise<void> {
+  const { step, numImages, imageSize, channels } = sample
+  const { png, columns } = await encodeGrid({ pixels: await readFile(sample.file), numImages, imageSize, channels })
+  const sha256 = createHash('sha256').update(png).digest('hex')
+  const key = sampleKey(fence.jobId, step, fence.epoch, sha256)
+  const row = {
+    id: randomUUID(),
+    step,
+    key,
+    numImages,
+    columns,
+    tileSize: imageSize,
+    padding: PADDING,
+    channels,
+    sizeBytes: png.byteLength,
+    sha256,
+  }
+  const patience = { signal: intent.reached('cancel'), log }
+  await outlast('sample upload', () => store.put(key, png, { contentType: 'image/png', sha256 }), patience)
+  await outlast('sample row', () => addSample(db, fence, row), patience)
+  await rm(sample.file, { force: true })
+  log.debug({ step }, 'sample stored')
+}
+
+async function persistCheckpoint(
+  checkpoint: CheckpointFile,
+  points: PointBuffer,
+  options: PersisterOptions,
+): Promise<void> {
+  const { db, store, fence, keep, intent, log } = options
+  const { step, file, sizeBytes, sha256 } = checkpoint
+  const key = checkpointKey(fence.jobId, step, fence.epoch, sha256)
+  const id = randomUUID()
+  const patience = { signal: intent.reached('cancel'), log }
+  await outlast(
+    'checkpoint upload',
+    () => store.put(key, { file }, { contentType: 'application/octet-stream', sha256 }),
+    patience,
+  )
+  await points.commitThrough(step, (batch) =>
+    outlast(
+      'checkpoint row',
+      () => addCheckpoint(db, fence, { id, step, key, sizeBytes, sha256, points: batch }),
+      patience,
+    ),
+  )
+  log.info({ step, sizeBytes }, 'checkpoint committed')
+  await rm(file, { force: true })
+  for (const retired of await outlast('retired checkpoints', () => retireCheckpoints(db, fence, keep), patience)) {
+    // An object without a row is litter, not an error.
+    await store
+      .remove(retired)
+      .catch((error: unknown) => log.warn({ err: error, key: retired }, 'a retired checkpoint was not removed'))
+  }
+}

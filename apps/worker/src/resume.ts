@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { AppError } from '@kantor/contracts'
+import { type Database, newestCheckpoint, quarantineCheckpoint, type StoredCheckpoint } from '@kantor/db'
+import type { Logger } from '@kantor/runtime'
+import type { ObjectStore } from '@kantor/storage'
+import { outlast } from './patience.js'
+
+export interface Resume {
+  id: string
+  step: number
+  /** The checkpoint's bytes on this machine; size and sha256 are those of its row. */
+  file: string
+}
+
+export interface ResumeOptions {
+  db: Database
+  store: ObjectStore
+  jobId: string
+  newest: StoredCheckpoint | null
+  directory: string
+  signal: AbortSignal
+  log: Logger
+}
+
+/**
+ * Brings the newest good checkpoint here, verified before anybody parses it. A bad or missing object is quarantined and the one
+ * before it is tried; null when none is left: the job then starts again at step 0, never from doubtful weights.
+ */
+export async function fetchResume({
+  db,
+  store,
+  jobId,
+  newest,
+  directory,
+  signal,
+  log,
+}: ResumeOptions): Promise<Resume | null> {
+  let candidate = newest
+  while (candidate) {
+    const { id, step } = candidate
+    const file = join(directory, `resume-${step}.safetensors`)
+    const fault = await outlast('checkpoint download', () => download(store, candidate!, file, signal), { signal, log })
+    if (fault === null) return { id, step, file }
+    log.error({ step, checkpoint: id, fault }, 'checkpoint_corrupt: quarantined, falling back to the one before it')
+    await outlast('quarantine', () => quarantineCheckpoint(db, id), { signal, log })
+    candidate = await outlast('older checkpoint', () => newestCheckpoint(db, jobId), { signal, log })
+  }
+  return null
+}
+
+/** What is wrong with the object, or null when it is the one its row describes. */
+async function download(
+  store: ObjectStore,
+  row: StoredCheckpoint,
+  file: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  const measure = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk)
+      sizeBytes += chunk.byteLength
+      done(null, chunk)
+    },
+  })
+  try {
+    await pipeline(await store.get(row.key), measure, createWriteStream(file), { signal })
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'not-found') return 'its object is missing'
+    throw error
+  }
+  const sha256 = hash.digest('hex')
+  if (sizeBytes !== row.sizeBytes) return `its object has ${sizeBytes} bytes, the row says ${row.sizeBytes}`
+  return sha256 === row.sha256 ? null : `its object has sha256 ${sha256}, the row says ${row.sha256}`
+}

@@ -1,0 +1,211 @@
+// One attempt of one job, from claim to booking. Reads top to bottom.
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AppError, type Job } from '@kantor/contracts'
+import { prepareImages } from '@kantor/datasets'
+import {
+  claimJob,
+  type Claim,
+  type Database,
+  type Fence,
+  FencedError,
+  finishAttempt,
+  markRunning,
+  quarantineCheckpoint,
+  rollbackCurve,
+} from '@kantor/db'
+import type { Logger } from '@kantor/runtime'
+import type { ObjectStore } from '@kantor/storage'
+import { planBudget } from './budget-plan.js'
+import { Intent, Interrupted, type Wish } from './intent.js'
+import { holdLease } from './lease.js'
+import { outlast } from './patience.js'
+import { createPersister } from './persist-event.js'
+import { ProgressMeter } from './progress.js'
+import { fetchResume } from './resume.js'
+import { superviseTrainer } from './supervise-trainer.js'
+import type { TrainerDevice } from './trainer-process.js'
+import { judge, type Verdict } from './verdict.js'
+
+export interface WorkerDeps {
+  db: Database
+  store: ObjectStore
+  log: Logger
+  workerId: string
+  /** Spool and caches live below it. */
+  dataDir: string
+  leaseSeconds: number
+  device: TrainerDevice
+}
+
+/** `preempt`: checkpoint and hand the job back. `abandon`: kill the trainer, hand it back as it is. */
+export interface Shutdown {
+  preempt: AbortSignal
+  abandon: AbortSignal
+}
+
+export type AttemptOutcome = 'unclaimed' | 'fenced' | Job['state']
+
+/** Claims the job and works on it until it is booked. Rejects only when claiming or booking fails for good. */
+export async function runAttempt(deps: WorkerDeps, jobId: string, shutdown: Shutdown): Promise<AttemptOutcome> {
+  if (shutdown.preempt.aborted) return 'unclaimed'
+  const claimedAt = performance.now()
+  const claim = await claimJob(deps.db, { jobId, workerId: deps.workerId, leaseSeconds: deps.leaseSeconds })
+  if (!claim) return 'unclaimed'
+
+  const fence: Fence = { jobId, epoch: claim.epoch }
+  const log = deps.log.child({ jobId, attempt: claim.epoch })
+  log.info({ spec: claim.job.spec, resumeStep: claim.resume?.step ?? null }, 'claimed')
+  const intent = new Intent()
+  const stopFollowing = follow(shutdown, intent)
+  const meter = new ProgressMeter(claim.job.spec, planBudget(claim.job.spec, claim.dataset.numImages))
+  const lease = holdLease({ ...deps, fence, intent, log, progress: () => meter.current() }, claimedAt)
+  const spool = join(deps.dataDir, 'spool', `${jobId}-${claim.epoch}`)
+  try {
+    const verdict = await train({ ...deps, log }, { claim, fence, intent, meter, spool })
+    // From here on only the booking matters, and it is fenced by itself.
+    await lease.release()
+    return await book(deps.db, fence, verdict, { intent, meter, log })
+  } finally {
+    await lease.release()
+    stopFollowing()
+    await rm(spool, { recursive: true, force: true })
+  }
+}
+
+interface Attempt {
+  claim: Claim
+  fence: Fence
+  intent: Intent
+  meter: ProgressMeter
+  spool: string
+}
+
+async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: Attempt): Promise<Verdict> {
+  const { db, store, log } = deps
+  const { spec } = claim.job
+  const patience = { signal: intent.reached('preempt'), log }
+  let broken: unknown
+  try {
+    await mkdir(spool, { recursive: true, mode: 0o700 })
+    const { directory: imagesDirectory } = await outlast(
+      'dataset',
+      () =>
+        prepareImages({
+          dataset: claim.dataset,
+          imageSize: spec.model.imageSize,
+          store,
+          cacheDir: join(deps.dataDir, 'images'),
+        }),
+      patience,
+    ).catch((error: unknown) => {
+      throw error instanceof AppError ? new DatasetFailed(error) : error
+    })
+    const resume = await fetchResume({
+      db,
+      store,
+      jobId: fence.jobId,
+      newest: claim.resume,
+      directory: spool,
+      ...patience,
+    })
+    if (fence.epoch > 1) await outlast('curve rollback', () => rollbackCurve(db, fence, resume?.step ?? 0), patience)
+
+    const fail = (error: unknown) => {
+      if (error instanceof Interrupted) return
+      broken ??= error
+      intent.raise(error instanceof FencedError ? 'lost' : 'abandon')
+    }
+    const persister = createPersister({ db, store, fence, keep: spec.checkpoint.keep, intent, log, onError: fail })
+    const { last, end } = await superviseTrainer({
+      start: { spec, imagesDirectory, spoolDirectory: spool, resumeFile: resume?.file ?? null },
+      device: deps.device,
+      intent,
+      log,
+      onReady: () =>
+        void outlast('first step', () => markRunning(db, fence), { signal: intent.reached('abandon'), log }).catch(
+          fail,
+        ),
+      onPoints: (points) => meter.add(points),
+      persist: (message) => persister.persist(message),
+    })
+    const drained = await persister.drain().then(
+      () => true,
+      (error: unknown) => {
+        fail(error)
+        return false
+      },
+    )
+    persister.close()
+    if (resume && last?.type === 'failed' && last.kind === 'checkpoint') await quarantineCheckpoint(db, resume.id)
+    if (broken !== undefined) return judgeError(broken, intent.current)
+    // A trainer's `done` counts only when everything it made is durable.
+    return judge(intent.current, drained ? last : undefined, end)
+  } catch (error) {
+    return judgeError(error, intent.current)
+  }
+}
+
+/** The dataset is at fault, not this machine: another attempt would meet the same. */
+class DatasetFailed extends Error {
+  override name = 'DatasetFailed'
+
+  constructor(cause: AppError) {
+    super(cause.detail, { cause })
+  }
+}
+
+/** Books what went wrong in this process rather than in the trainer. */
+function judgeError(error: unknown, wish: Wish | undefined): Verdict {
+  if (error instanceof FencedError || wish === 'lost') return null
+  if (error instanceof Interrupted) return judge(wish, undefined, undefined)
+  if (wish === 'cancel') return { to: 'cancelled', reason: 'user' }
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof DatasetFailed) return { to: 'failed', reason: 'dataset_error', message }
+  return {
+    to: 'queued',
+    reason: 'trainer_error',
+    message: `the worker could not store what the trainer made: ${message}`,
+  }
+}
+
+/** Writes the verdict. The database gives a cancel that came meanwhile the last word. */
+async function book(
+  db: Database,
+  fence: Fence,
+  verdict: Verdict,
+  { intent, meter, log }: Booking,
+): Promise<AttemptOutcome> {
+  if (!verdict) return fencedOut(log)
+  const progress = meter.current()
+  const end = { ...verdict, ...(progress && { progress }) }
+  try {
+    const job = await outlast('booking', () => finishAttempt(db, fence, end), { signal: intent.reached('lost'), log })
+    log.info({ state: job.state, reason: job.reason, step: progress?.step, message: job.message }, 'attempt ended')
+    return job.state
+  } catch (error) {
+    if (!(error instanceof FencedError) && !(error instanceof Interrupted)) throw error
+    return fencedOut(log)
+  }
+}
+
+type Booking = Pick<Attempt, 'intent' | 'meter'> & { log: Logger }
+
+function fencedOut(log: Logger): 'fenced' {
+  log.warn('the job belongs to another attempt: nothing more was written')
+  return 'fenced'
+}
+
+function follow(shutdown: Shutdown, intent: Intent): () => void {
+  const links = [
+    [shutdown.preempt, () => intent.raise('preempt')],
+    [shutdown.abandon, () => intent.raise('abandon')],
+  ] as const
+  for (const [signal, raise] of links) {
+    if (signal.aborted) raise()
+    else signal.addEventListener('abort', raise)
+  }
+  return () => {
+    for (const [signal, raise] of links) signal.removeEventListener('abort', raise)
+  }
+}

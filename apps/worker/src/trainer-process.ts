@@ -1,0 +1,129 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Logger } from '@kantor/runtime'
+import { FromTrainer, type Start, type ToTrainer } from './trainer/protocol.js'
+
+/** Works from `src` (tests) and from `dist`: the forked process always runs compiled code. */
+export const compiled = (file: string): string => fileURLToPath(new URL(`../dist/${file}`, import.meta.url))
+
+/** What a trainer may see of our environment: no URL, no credential, nothing that this list does not name. */
+const allowed =
+  /^(PATH|HOME|LANG|LC_[A-Z]+|TZ|TMPDIR|XDG_CACHE_HOME|LD_LIBRARY_PATH|(CUDA|NVIDIA|TF|XLA|OMP|KMP|MKL|ONEDNN|DNNL)_[A-Z0-9_]+)$/
+const LAST_WORDS = 8192
+
+export interface TrainerDevice {
+  deviceClass: 'cpu' | 'gpu'
+  /** Threads of TensorFlow. Part of what makes a run repeatable: sums are split by thread. */
+  threads: number
+}
+
+/** The fixed environment of a trainer (or of the probe). */
+export function trainerEnvironment(
+  { deviceClass, threads }: TrainerDevice,
+  source: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  const passed = Object.fromEntries(Object.entries(source).filter(([name]) => allowed.test(name)))
+  return {
+    TF_CPP_MIN_LOG_LEVEL: '2',
+    TF_NUM_INTRAOP_THREADS: String(threads),
+    TF_NUM_INTEROP_THREADS: String(threads),
+    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    TF_DETERMINISTIC_OPS: '1',
+    ...passed,
+    // A worker that said `cpu` must not take a GPU that happens to be there.
+    ...(deviceClass === 'cpu' && { CUDA_VISIBLE_DEVICES: '-1' }),
+  }
+}
+
+export interface TrainerEnd {
+  code: number | null
+  signal: NodeJS.Signals | null
+  /** The end of what it wrote to stderr. */
+  lastWords: string
+  /** The kernel killed some process for want of memory while this one ran; false where the kernel does not tell. */
+  oomKill: boolean
+}
+
+export interface TrainerProcess {
+  readonly pid: number
+  send(message: ToTrainer): void
+  kill(signal: NodeJS.Signals): void
+  /** After exit, and after the last message was delivered. */
+  readonly ended: Promise<TrainerEnd>
+}
+
+export interface TrainerOptions {
+  start: Omit<Start, 'type' | 'supervisorPid'>
+  device: TrainerDevice
+  onMessage: (message: FromTrainer) => void
+  log: Logger
+}
+
+/** Forks a trainer and gives it its job. It is never left behind: it ends by itself when this process is gone. */
+export function startTrainer({ start, device, onMessage, log }: TrainerOptions): TrainerProcess {
+  const oomKillsBefore = countOomKills()
+  const child = fork(compiled('trainer/main.js'), {
+    serialization: 'advanced',
+    env: trainerEnvironment(device),
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  const lastWords = collectLastWords(child, log)
+
+  const send = (message: ToTrainer) => {
+    // A send that fails means that the child is gone: `ended` says so.
+    if (child.connected) child.send(message, () => {})
+  }
+  child.on('message', (raw) => {
+    const message = FromTrainer.safeParse(raw)
+    if (message.success) return onMessage(message.data)
+    log.error({ issues: message.error.issues }, 'the trainer sent a message that is not in the protocol')
+    child.kill('SIGKILL')
+  })
+  send({ type: 'start', supervisorPid: process.pid, ...start })
+
+  return {
+    pid: child.pid ?? 0,
+    send,
+    kill: (signal) => void child.kill(signal),
+    ended: whenEnded(child).then(({ code, signal }) => ({
+      code,
+      signal,
+      lastWords: lastWords(),
+      oomKill: countOomKills() > oomKillsBefore,
+    })),
+  }
+}
+
+/** 'exit' may come before the last messages; the channel's end comes after them. */
+async function whenEnded(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  const exit = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+    // Fork itself failed: no process, no exit event.
+    child.once('error', () => child.pid === undefined && resolve({ code: null, signal: null }))
+  })
+  const silence = new Promise<void>((resolve) =>
+    child.connected ? child.once('disconnect', () => resolve()) : resolve(),
+  )
+  const [end] = await Promise.all([exit, silence])
+  return end
+}
+
+function collectLastWords(child: ChildProcess, log: Logger): () => string {
+  let text = ''
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    text = (text + chunk).slice(-LAST_WORDS)
+    log.debug({ stderr: chunk.trimEnd() }, 'trainer')
+  })
+  return () => text.trim()
+}
+
+/** The kernel's count of processes killed for want of memory, this machine or container; 0 where it is not told. */
+function countOomKills(): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0)
+  } catch {
+    return 0
+  }
+}

@@ -1,0 +1,122 @@
+// What supervisor and trainer say to each other over fork's IPC channel (`serialization: 'advanced'`). Large bytes never travel
+// here: samples and checkpoints lie in the attempt's spool directory and only their names do.
+import { type CurvePoint, JobSpec, seriesNames } from '@kantor/contracts'
+import { z } from 'zod'
+
+/** The first message to a trainer. */
+const Start = z.object({
+  type: z.literal('start'),
+  /** A parent with another pid means that the supervisor is gone. */
+  supervisorPid: z.int(),
+  spec: JobSpec,
+  /** Prepared shards, verified by the supervisor. */
+  imagesDirectory: z.string(),
+  spoolDirectory: z.string(),
+  /** A checkpoint file, verified by the supervisor. */
+  resumeFile: z.string().nullable(),
+})
+export type Start = z.infer<typeof Start>
+
+/** Supervisor → trainer. */
+export const ToTrainer = z.discriminatedUnion('type', [
+  Start,
+  /** Checkpoint at the next step boundary, then end. */
+  z.object({ type: z.literal('stop') }),
+  /** End at the next step boundary; nothing more is wanted. */
+  z.object({ type: z.literal('cancel') }),
+  /** Message `seq` is taken care of: the trainer may send further ones. */
+  z.object({ type: z.literal('ack'), seq: z.int() }),
+])
+export type ToTrainer = z.infer<typeof ToTrainer>
+
+/** Curve points column by column; `values` is row-major [n, number of series]. */
+export const Points = z
+  .object({
+    type: z.literal('points'),
+    seq: z.int(),
+    steps: z.instanceof(Float64Array),
+    criticSteps: z.instanceof(Float64Array),
+    values: z.instanceof(Float32Array),
+    /** Passes over the data begun at the last point. */
+    epoch: z.int(),
+    /** Training seconds so far, all attempts together. */
+    elapsedSeconds: z.number(),
+  })
+  .refine(
+    ({ steps, criticSteps, values }) =>
+      steps.length === criticSteps.length && values.length === steps.length * seriesNames.length,
+    {
+      message: 'columns of different lengths',
+    },
+  )
+export type Points = z.infer<typeof Points>
+
+/** Raw NHWC uint8 images in `file`. */
+const SampleFile = z.object({
+  type: z.literal('sample'),
+  seq: z.int(),
+  step: z.int().min(0),
+  file: z.string(),
+  numImages: z.int().min(1),
+  imageSize: z.int().min(1),
+  channels: z.int().min(1).max(4),
+})
+export type SampleFile = z.infer<typeof SampleFile>
+
+/** A safetensors file, fsynced and read back: `sha256` is of the bytes on the disk. */
+const CheckpointFile = z.object({
+  type: z.literal('checkpoint'),
+  seq: z.int(),
+  step: z.int().min(0),
+  file: z.string(),
+  sizeBytes: z.int().min(1),
+  sha256: z.string().length(64),
+})
+export type CheckpointFile = z.infer<typeof CheckpointFile>
+
+export const FailureKind = z.enum(['diverged', 'out_of_memory', 'dataset', 'checkpoint', 'spec', 'error'])
+export type FailureKind = z.infer<typeof FailureKind>
+
+/** Trainer → supervisor. */
+export const FromTrainer = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('ready'),
+    step: z.int().min(0),
+    determinism: z.enum(['bitwise', 'best-effort']),
+  }),
+  /** Sent now and then within long steps: the trainer is at work. */
+  z.object({ type: z.literal('alive') }),
+  Points,
+  SampleFile,
+  CheckpointFile,
+  z.object({ type: z.literal('done'), step: z.int().min(0), outcome: z.enum(['budget', 'stopped', 'cancelled']) }),
+  z.object({ type: z.literal('failed'), kind: FailureKind, message: z.string(), stack: z.string().optional() }),
+])
+export type FromTrainer = z.infer<typeof FromTrainer>
+
+/** Exit codes of the trainer process. 0 comes after `done`. */
+export const exitCodes = { failed: 81, outOfMemory: 82, orphaned: 86 } as const
+
+export function packPoints(points: readonly CurvePoint[]): Pick<Points, 'steps' | 'criticSteps' | 'values'> {
+  const values = new Float32Array(points.length * seriesNames.length)
+  points.forEach((point, row) => values.set(point.values, row * seriesNames.length))
+  return {
+    steps: Float64Array.from(points, (point) => point.step),
+    criticSteps: Float64Array.from(points, (point) => point.criticStep),
+    values,
+  }
+}
+
+/** Rows of their own: arrays that came over the channel are views of one shared, larger buffer. */
+export function unpackPoints({
+  steps,
+  criticSteps,
+  values,
+}: Pick<Points, 'steps' | 'criticSteps' | 'values'>): CurvePoint[] {
+  const width = seriesNames.length
+  return Array.from(steps, (step, row) => ({
+    step,
+    criticStep: criticSteps[row]!,
+    values: values.slice(row * width, (row + 1) * width),
+  }))
+}

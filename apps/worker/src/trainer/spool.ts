@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+import { open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/**
+ * Writes `bytes` to `path` so that the name exists only with complete, durable contents, and returns the sha256 (hex) of what
+ * the disk gives back. Any error is thrown: a checkpoint that is believed saved and is not there is worse than a crash.
+ */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<string> {
+  const temporary = `${path}.tmp`
+  const file = await open(temporary, 'w')
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  const expected = sha256(bytes)
+  const found = sha256(await readFile(temporary))
+  if (found !== expected)
+    throw new Error(`${path}: the disk gave back other bytes than were written (sha256 ${found}, expected ${expected})`)
+  await rename(temporary, path)
+  const directory = await open(dirname(path), 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+  return found
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')

@@ -1,0 +1,67 @@
+import type { Reason } from '@kantor/contracts'
+import type { Wish } from './intent.js'
+import type { TrainerEnd } from './trainer-process.js'
+import { tellsOutOfMemory } from './trainer/classify-failure.js'
+import type { FromTrainer } from './trainer/protocol.js'
+
+export type LastMessage = Extract<FromTrainer, { type: 'done' | 'failed' }>
+
+/** How an attempt is booked; null writes nothing, because the job belongs to somebody else. */
+export type Verdict = {
+  to: 'succeeded' | 'failed' | 'cancelled' | 'stopped' | 'queued'
+  reason: Reason
+  message?: string
+} | null
+
+/** What a failure that the trainer named itself does to the job. Divergence, lack of memory and bad input would only come again. */
+const failures = {
+  diverged: { to: 'failed', reason: 'diverged' },
+  out_of_memory: { to: 'failed', reason: 'out_of_memory' },
+  dataset: { to: 'failed', reason: 'dataset_error' },
+  spec: { to: 'failed', reason: 'invalid_spec' },
+  checkpoint: { to: 'queued', reason: 'checkpoint_corrupt' },
+  error: { to: 'queued', reason: 'trainer_error' },
+} as const satisfies Record<
+  Extract<LastMessage, { type: 'failed' }>['kind'],
+  { to: 'failed' | 'queued'; reason: Reason }
+>
+
+/** Books an attempt by what was wished, what the trainer said last, and how its process ended. */
+export function judge(wish: Wish | undefined, last: LastMessage | undefined, end: TrainerEnd | undefined): Verdict {
+  if (wish === 'lost') return null
+  if (wish === 'cancel') return { to: 'cancelled', reason: 'user' }
+  if (last?.type === 'done' && last.outcome === 'budget') return { to: 'succeeded', reason: 'budget_reached' }
+  if (last?.type === 'failed') return { ...failures[last.kind], message: explain(last) }
+  if (wish === 'stop' && (!end || last?.type === 'done')) return { to: 'stopped', reason: 'user' }
+  if (wish === 'preempt' || wish === 'abandon') {
+    return {
+      to: 'queued',
+      reason: 'preempted',
+      message: last ? 'the worker is going down; training goes on elsewhere' : 'the worker went down',
+    }
+  }
+  return end
+    ? judgeDeath(end)
+    : { to: 'queued', reason: 'trainer_error', message: 'the attempt ended without a trainer' }
+}
+
+function explain({ kind, message }: Extract<LastMessage, { type: 'failed' }>): string {
+  if (kind === 'out_of_memory') return `${message} (a smaller batchSize, imageSize or fewer filters need less memory)`
+  return message
+}
+
+/** A process that ended without a word. */
+function judgeDeath({ code, signal, lastWords, oomKill }: TrainerEnd): NonNullable<Verdict> {
+  if ((signal === 'SIGKILL' && oomKill) || tellsOutOfMemory(lastWords)) {
+    const who =
+      signal === 'SIGKILL' ? 'the kernel killed the trainer because memory ran out' : 'the trainer ran out of memory'
+    return {
+      to: 'failed',
+      reason: 'out_of_memory',
+      message: `${who}: use a smaller batchSize, imageSize or fewer filters`,
+    }
+  }
+  const how = signal ? `was killed by ${signal}` : `exited with code ${code ?? 'unknown'}`
+  const words = lastWords ? `; its last words: ${lastWords.slice(-500)}` : ' and said nothing'
+  return { to: 'queued', reason: 'trainer_error', message: `the trainer ${how}${words}` }
+}
