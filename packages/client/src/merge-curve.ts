@@ -9,7 +9,9 @@ const columnNames = ['x', 'last', 'min', 'max', 'mean', 'n', 'bad', 'smooth'] as
  */
 export function mergeCurve(held: CurveReply | null, reply: CurveReply): CurveReply {
   if (held === null || held.resolution !== reply.resolution || held.jobId !== reply.jobId) return reply
-  const keepBelow = reply.reset?.fromStep ?? Infinity
+  // Steps count from 1: a reset to step 1 empties the bucket that starts at 0 too.
+  const fromStep = reply.reset?.fromStep ?? Infinity
+  const keepBelow = fromStep <= 1 ? 0 : fromStep
   const series: Partial<Record<SeriesName, CurveSeries>> = {}
   for (const name of seriesNames) {
     const before = held.series[name]
