@@ -2,6 +2,7 @@ import { AppError } from '@kantor/contracts'
 import { WaitingError } from 'bullmq'
 import type { Backend, BullQueue, BullTicket, BullWorker, Process, ReportError, WorkerSettings } from './backend.js'
 import { withBackOff, within } from './deadline.js'
+import { messageOf } from './failure.js'
 import {
   type Consumer,
   type ConsumeOptions,
@@ -221,8 +222,11 @@ function ticketOf(data: unknown, deviceClass: DeviceClass): Ticket | null {
 
 function unavailable(backend: Backend, cause: unknown): AppError {
   if (cause instanceof AppError) return cause
-  const reason = cause instanceof Error && cause.message !== '' ? cause.message : 'no answer'
-  return new AppError('dependency-unavailable', `the ticket queue (${backend.name}) does not answer: ${reason}`, {
-    cause,
-  })
+  return new AppError(
+    'dependency-unavailable',
+    `the ticket queue (${backend.name}) does not answer: ${messageOf(cause)}`,
+    {
+      cause,
+    },
+  )
 }

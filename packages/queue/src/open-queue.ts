@@ -1,4 +1,5 @@
 import { defaultLockTimes, type LockTimes, openBullQueue } from './bull-queue.js'
+import { messageOf } from './failure.js'
 import { postgresBackend } from './postgres-backend.js'
 import { redisBackend } from './redis-backend.js'
 import type { TicketQueue } from './ticket-queue.js'
@@ -26,7 +27,7 @@ export function openQueue(options: QueueOptions): Promise<TicketQueue> {
 function rateLimited(tell: (error: unknown) => void): (error: unknown) => void {
   const toldAt = new Map<string, number>()
   return (error) => {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     const now = performance.now()
     if (now - (toldAt.get(message) ?? -Infinity) < 30_000) return
     if (toldAt.size > 100) toldAt.clear()

@@ -17,6 +17,7 @@ import {
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
+import { codeOf } from './system-error.js'
 
 export interface PostgresBinaries {
   initdb: string
@@ -120,7 +121,7 @@ function linkLibraries(packaged: string) {
       symlinkSync(relative(dirname(target), source), place)
     } catch (error) {
       // Another process may be starting from the same package.
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+      if (codeOf(error) !== 'EEXIST') throw error
     }
   }
 }

@@ -5,6 +5,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, wri
 import { join, resolve } from 'node:path'
 import type { RunAs } from './postgres-binaries.js'
 import { commandOf, identify, isSameProcess, type ProcessIdentity, signalAndWait } from './processes.js'
+import { codeOf } from './system-error.js'
 
 /** Takes the directory for this process. Throws when a live process has it; a dead one's claim is taken over. */
 export function claimDirectory(directory: string): { release(): void } {
@@ -16,7 +17,7 @@ export function claimDirectory(directory: string): { release(): void } {
       writeFileSync(file, claim, { flag: 'wx', mode: 0o600 })
       return { release: () => rmSync(file, { force: true }) }
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+      if (codeOf(error) !== 'EEXIST') throw error
     }
     const owner = readOwner(file)
     if (owner && isSameProcess(owner))

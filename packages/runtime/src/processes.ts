@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf } from './system-error.js'
 
 /** A process that can be told from a later one with the same number: its id and the moment it began, as the system writes it. */
 export interface ProcessIdentity {
@@ -33,7 +34,7 @@ export async function signalAndWait(pid: number, signal: NodeJS.Signals, timeout
   try {
     process.kill(pid, signal)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return true
+    if (codeOf(error) === 'ESRCH') return true
     throw error
   }
   const deadline = performance.now() + timeoutMs

@@ -1,0 +1,16 @@
+// The layout of the store. A key carries its content's hash, so that two attempts that wrote the same step differently do not meet.
+
+/** A grid of samples, PNG. */
+export const sampleKey = (jobId: string, step: number, epoch: number, sha256: string) =>
+  `jobs/${jobId}/samples/${stepTag(step)}-${epoch}-${sha256.slice(0, 16)}.png`
+
+/** A checkpoint, one safetensors file. */
+export const checkpointKey = (jobId: string, step: number, epoch: number, sha256: string) =>
+  `jobs/${jobId}/checkpoints/${stepTag(step)}-${epoch}-${sha256.slice(0, 16)}.safetensors`
+
+/** A part of one version of a dataset, such as `original`, `manifest.json`. */
+export const datasetKey = (id: string, version: string, ...parts: string[]) =>
+  ['datasets', id, version, ...parts].join('/')
+
+/** Zero-padded: a listing sorts by step. */
+const stepTag = (step: number) => String(step).padStart(9, '0')

@@ -1,0 +1,106 @@
+// What is asked of an S3 server before it is trusted with objects, and what its refusals mean.
+import { AppError } from '@kantor/contracts'
+import { CreateBucketCommand, HeadBucketCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { messageOf, nameOf } from './failure.js'
+
+interface Place {
+  endpoint: string
+  bucket: string
+}
+
+/** The HTTP status of a refusal; undefined when the server did not answer. */
+export function statusOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('$metadata' in error)) return undefined
+  const metadata = error.$metadata
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
+}
+
+/** No answer, a server error, throttling, or another write of the same key in flight (409). */
+export function retriable(error: unknown): boolean {
+  if (error instanceof AppError) return false
+  const status = statusOf(error)
+  return status === undefined || status >= 500 || status === 429 || status === 409 || status === 408
+}
+
+export function pause(attempt: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50 * 3 ** attempt * (0.5 + Math.random())))
+}
+
+export function unavailable(place: Place, cause: unknown): AppError {
+  const status = statusOf(cause)
+  const name = nameOf(cause)
+  const what =
+    status === undefined
+      ? `does not answer (${name}: ${messageOf(cause)})`
+      : status === 403 || status === 401
+        ? `refuses the credentials for bucket ${place.bucket} (${status} ${name})`
+        : `failed (${status} ${name}: ${messageOf(cause)})`
+  return new AppError('dependency-unavailable', `the object store at ${place.endpoint} ${what}`, { cause })
+}
+
+/** Waits for a starting server (for at most 30 s) and creates the bucket when it is missing. */
+export async function ensureBucket(client: S3Client, place: Place): Promise<void> {
+  const deadline = performance.now() + 30_000
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await client.send(new HeadBucketCommand({ Bucket: place.bucket }))
+      return
+    } catch (error) {
+      const status = statusOf(error)
+      if (status === 404) return await createBucket(client, place)
+      if (status === 301) throw wrongRegion(place, error)
+      if (!retriable(error) || performance.now() > deadline) throw unavailable(place, error)
+      await pause(Math.min(attempt, 3))
+    }
+  }
+}
+
+async function createBucket(client: S3Client, place: Place) {
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: place.bucket }))
+  } catch (error) {
+    // Somebody else was faster.
+    if (['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'].includes(nameOf(error))) return
+    throw new AppError(
+      'dependency-unavailable',
+      `the object store at ${place.endpoint} has no bucket ${place.bucket} and it could not be created: create it, or allow these credentials to`,
+      { cause: error },
+    )
+  }
+}
+
+function wrongRegion(place: Place, cause: unknown) {
+  return new AppError(
+    'dependency-unavailable',
+    `bucket ${place.bucket} is in another region than S3_REGION says (${place.endpoint})`,
+    { cause },
+  )
+}
+
+/** Objects are written once, which rests on `If-None-Match: *`. Some servers ignore it and would overwrite. */
+export async function checkConditionalWrites(client: S3Client, place: Place): Promise<void> {
+  const write = () =>
+    client.send(
+      new PutObjectCommand({
+        Bucket: place.bucket,
+        Key: 'kantor-probe',
+        Body: new Uint8Array([107]),
+        IfNoneMatch: '*',
+      }),
+    )
+  try {
+    // The first write may create the probe; the second must be refused.
+    await write()
+    await write()
+  } catch (error) {
+    if (statusOf(error) === 412) return
+    // A conflict means that another process is probing: the server knows the condition.
+    if (statusOf(error) === 409) return
+    throw unavailable(place, error)
+  }
+  throw new AppError(
+    'dependency-unavailable',
+    `the object store at ${place.endpoint} ignores "If-None-Match: *", so objects could be overwritten: use a server that supports conditional writes`,
+  )
+}

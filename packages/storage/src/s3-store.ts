@@ -1,0 +1,189 @@
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { AppError } from '@kantor/contracts'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { type Content, chunksOf, measure, noSuchObject, otherContent, wrongHash } from './content.js'
+import { checkKey } from './object-key.js'
+import type { ObjectBody, ObjectStore, PutOptions } from './object-store.js'
+import { checkConditionalWrites, ensureBucket, pause, retriable, statusOf, unavailable } from './s3-server.js'
+
+export interface S3Options {
+  endpoint: string
+  bucket: string
+  region: string
+  accessKeyId: string
+  secretAccessKey: string
+}
+
+/** Creates the bucket when it is missing. Rejects with AppError `dependency-unavailable` that names what is wrong. */
+export async function openS3Store(options: S3Options): Promise<ObjectStore> {
+  const client = new S3Client({
+    endpoint: options.endpoint,
+    region: options.region,
+    credentials: { accessKeyId: options.accessKeyId, secretAccessKey: options.secretAccessKey },
+    // Buckets as host names need DNS that a self-hosted server rarely has.
+    forcePathStyle: true,
+    // The default sends checksums as trailers, which several servers store as part of the object; we send our own sha256.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 4,
+    // Idle limits, not total ones: a large checkpoint may take minutes.
+    requestHandler: { connectionTimeout: 5000, socketTimeout: 20_000 },
+  })
+  try {
+    await ensureBucket(client, options)
+    await checkConditionalWrites(client, options)
+  } catch (error) {
+    client.destroy()
+    throw error
+  }
+  return new S3Store(client, options)
+}
+
+class S3Store implements ObjectStore {
+  readonly #client: S3Client
+  readonly #options: S3Options
+
+  constructor(client: S3Client, options: S3Options) {
+    this.#client = client
+    this.#options = options
+  }
+
+  async put(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
+    checkKey(key)
+    const content = await measure(chunksOf(body))
+    if (content.sha256 !== options.sha256) throw wrongHash(key, options.sha256, content.sha256)
+    // Another put of the same key in flight answers 409; a stream is used up by its first attempt. So the attempts are ours.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#send(key, body, content, options.contentType)
+        return
+      } catch (error) {
+        if (statusOf(error) === 412) return await this.#expectSame(key, content)
+        if (attempt === 4 || !retriable(error)) throw this.#explain(error)
+        await pause(attempt)
+      }
+    }
+  }
+
+  async get(key: string): Promise<Readable> {
+    const body = await this.#fetch(key)
+    if (body instanceof Readable) return body
+    throw new AppError('internal', `the S3 client answered without a stream for ${key}`)
+  }
+
+  async getBytes(key: string): Promise<Uint8Array> {
+    for (let attempt = 1; ; attempt++) {
+      const stream = await this.get(key)
+      try {
+        const chunks: Uint8Array[] = []
+        for await (const chunk of stream) chunks.push(chunk as Uint8Array)
+        return new Uint8Array(Buffer.concat(chunks))
+      } catch (error) {
+        if (attempt === 3) throw this.#explain(error)
+        await pause(attempt)
+      }
+    }
+  }
+
+  async head(key: string): Promise<{ sizeBytes: number } | null> {
+    const found = await this.#headObject(key)
+    return found && { sizeBytes: found.sizeBytes }
+  }
+
+  async remove(key: string): Promise<void> {
+    checkKey(key)
+    await this.#ask(() => this.#client.send(new DeleteObjectCommand({ Bucket: this.#options.bucket, Key: key })))
+  }
+
+  async *list(prefix: string): AsyncGenerator<string> {
+    let token: string | undefined
+    do {
+      const page = await this.#ask(() =>
+        this.#client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#options.bucket,
+            Prefix: prefix,
+            ...(token !== undefined && { ContinuationToken: token }),
+          }),
+        ),
+      )
+      for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key
+      token = page.IsTruncated ? page.NextContinuationToken : undefined
+    } while (token !== undefined)
+  }
+
+  async ping(): Promise<void> {
+    await this.#ask(() => this.#client.send(new HeadBucketCommand({ Bucket: this.#options.bucket })))
+  }
+
+  async close(): Promise<void> {
+    this.#client.destroy()
+  }
+
+  async #send(key: string, body: ObjectBody, content: Content, contentType: string) {
+    await this.#client.send(
+      new PutObjectCommand({
+        Bucket: this.#options.bucket,
+        Key: key,
+        Body: body instanceof Uint8Array ? body : createReadStream(body.file),
+        ContentLength: content.sizeBytes,
+        ContentType: contentType,
+        IfNoneMatch: '*',
+        // The server checks it, if it can: bytes damaged on the way are refused.
+        ChecksumSHA256: Buffer.from(content.sha256, 'hex').toString('base64'),
+        Metadata: { sha256: content.sha256 },
+      }),
+    )
+  }
+
+  /** After a 412: the object there is ours from an attempt whose answer was lost, or somebody else's. */
+  async #expectSame(key: string, content: Content) {
+    const found = await this.#headObject(key)
+    // Removed in between: whoever removed it did not want it there.
+    if (!found || found.sizeBytes !== content.sizeBytes) throw otherContent(key)
+    const sha256 = found.sha256 ?? (await measure(await this.get(key))).sha256
+    if (sha256 !== content.sha256) throw otherContent(key)
+  }
+
+  async #headObject(key: string): Promise<{ sizeBytes: number; sha256: string | undefined } | null> {
+    checkKey(key)
+    try {
+      const found = await this.#client.send(new HeadObjectCommand({ Bucket: this.#options.bucket, Key: key }))
+      return { sizeBytes: found.ContentLength ?? 0, sha256: found.Metadata?.['sha256'] }
+    } catch (error) {
+      if (statusOf(error) === 404) return null
+      throw this.#explain(error)
+    }
+  }
+
+  async #fetch(key: string) {
+    checkKey(key)
+    try {
+      return (await this.#client.send(new GetObjectCommand({ Bucket: this.#options.bucket, Key: key }))).Body
+    } catch (error) {
+      if (statusOf(error) === 404) throw noSuchObject(key, error)
+      throw this.#explain(error)
+    }
+  }
+
+  async #ask<T>(request: () => Promise<T>): Promise<T> {
+    try {
+      return await request()
+    } catch (error) {
+      throw this.#explain(error)
+    }
+  }
+
+  #explain(error: unknown): AppError {
+    return error instanceof AppError ? error : unavailable(this.#options, error)
+  }
+}
