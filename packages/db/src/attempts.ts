@@ -1,0 +1,58 @@
+import type { JobState, Progress, Reason } from '@kantor/contracts'
+import type { Transaction } from './database.js'
+import type { OwnedJobRow } from './job-row.js'
+import { moveJob } from './transition.js'
+
+export interface AttemptEnd {
+  to: Extract<JobState, 'succeeded' | 'failed' | 'cancelled' | 'stopped' | 'queued'>
+  reason: Reason
+  /** For people: what happened and what to do about it. */
+  message?: string | undefined
+  progress?: Progress | undefined
+}
+
+/** Ends of an attempt that say something about the job rather than about its surroundings. */
+const crashReasons: readonly Reason[] = ['trainer_error', 'worker_lost', 'lease_expired']
+/** Crashes without a new checkpoint between them that end a job. */
+const MAX_CRASHES = 3
+
+/** Ends the attempt that owns a job whose row this transaction has locked: the job's move, the attempt's row, the crash count. */
+export async function endAttempt(
+  tx: Transaction,
+  job: OwnedJobRow,
+  end: AttemptEnd,
+  actor: string,
+): Promise<OwnedJobRow> {
+  const crashes = end.to === 'queued' && crashReasons.includes(end.reason) ? job.crashes + 1 : job.crashes
+  const outcome = decide(job, end, crashes)
+  await tx.query('UPDATE job SET crashes = $2, desired = $3, progress = coalesce($4, progress) WHERE id = $1', [
+    job.id,
+    crashes,
+    outcome.to === 'queued' ? desiredOf(job) : null,
+    end.progress ?? null,
+  ])
+  await tx.query(
+    `UPDATE attempt SET ended_at = clock_timestamp(), outcome = $3, reason = $4, message = $5
+     WHERE job_id = $1 AND epoch = $2`,
+    [job.id, job.epoch, outcome.to, outcome.reason, outcome.message ?? null],
+  )
+  return moveJob(tx, job, { ...outcome, actor })
+}
+
+function decide(job: OwnedJobRow, end: AttemptEnd, crashes: number): Omit<AttemptEnd, 'progress'> {
+  // Whatever the worker reports, a job that its user cancelled ends cancelled.
+  if (job.state === 'cancelling') return { to: 'cancelled', reason: 'user', message: end.message }
+  if (crashes > job.crashes && crashes >= MAX_CRASHES) {
+    const last = end.message === undefined ? end.reason : `${end.reason}: ${end.message}`
+    const message = `crashed ${crashes} times without a new checkpoint in between; the last time: ${last}`
+    return { to: 'failed', reason: 'poison', message }
+  }
+  return { to: end.to, reason: end.reason, message: end.message }
+}
+
+/** A pause or stop that the attempt did not finish is left to the next claimer. */
+function desiredOf(job: OwnedJobRow): OwnedJobRow['desired'] {
+  if (job.state === 'pausing') return 'paused'
+  if (job.state === 'stopping') return 'stopped'
+  return job.desired
+}

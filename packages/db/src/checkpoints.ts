@@ -1,0 +1,122 @@
+import { AppError, Checkpoint, type CurvePoint } from '@kantor/contracts'
+import { type Page, type PageQuery, readStepCursor, stepCursor, toPage } from './cursor.js'
+import { insertPoints } from './curve-write.js'
+import { type Database, query, type Transaction } from './database.js'
+import { type Fence, sequencedTransaction } from './fence.js'
+
+export interface StoredCheckpoint extends Checkpoint {
+  /** The object's key in storage. */
+  key: string
+}
+
+export interface NewCheckpoint extends Pick<Checkpoint, 'id' | 'step' | 'sizeBytes' | 'sha256'> {
+  key: string
+  /** Points not flushed yet, up to this step: the curve is never behind its checkpoint. */
+  points: CurvePoint[]
+}
+
+interface CheckpointRow extends Omit<StoredCheckpoint, 'attempt' | 'url' | 'sizeBytes' | 'createdAt'> {
+  epoch: number
+  sizeBytes: bigint | string
+  createdAt: Date
+}
+
+const columns = `id, job_id AS "jobId", epoch, step, key, size_bytes AS "sizeBytes", sha256, quarantined,
+  created_at AS "createdAt"`
+// The newest attempt's chain first: what an earlier attempt reached beyond it was not good enough to resume from.
+const newestFirst = 'epoch DESC, step DESC'
+
+const toStored = (row: CheckpointRow): StoredCheckpoint => ({ ...toCheckpoint(row), key: row.key })
+
+const toCheckpoint = (row: CheckpointRow): Checkpoint =>
+  Checkpoint.parse({
+    ...row,
+    attempt: row.epoch,
+    sizeBytes: Number(row.sizeBytes),
+    url: `/checkpoints/${row.id}/download`,
+    createdAt: row.createdAt.toISOString(),
+  })
+
+/**
+ * Lists a checkpoint whose bytes are complete in storage, with the curve up to it, in one transaction; the crash count starts anew.
+ * Idempotent per (job, step, attempt): the second time gives the row that is there. FencedError.
+ */
+export async function addCheckpoint(db: Database, fence: Fence, checkpoint: NewCheckpoint): Promise<Checkpoint> {
+  return sequencedTransaction(db, fence, async (tx, seq) => {
+    await insertPoints(tx, fence, seq, checkpoint.points)
+    await tx.query(
+      `INSERT INTO checkpoint (id, job_id, epoch, step, key, size_bytes, sha256)
+       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+      [
+        checkpoint.id,
+        fence.jobId,
+        fence.epoch,
+        checkpoint.step,
+        checkpoint.key,
+        checkpoint.sizeBytes,
+        checkpoint.sha256,
+      ],
+    )
+    await tx.query('UPDATE job SET crashes = 0 WHERE id = $1', [fence.jobId])
+    const { rows } = await tx.query<CheckpointRow>(
+      `SELECT ${columns} FROM checkpoint WHERE job_id = $1 AND epoch = $2 AND step = $3`,
+      [fence.jobId, fence.epoch, checkpoint.step],
+    )
+    if (!rows[0]) throw new AppError('internal', `checkpoint ${checkpoint.id} belongs to another job or step`)
+    return toCheckpoint(rows[0])
+  })
+}
+
+/** Newest step first, quarantined ones included. */
+export async function listCheckpoints(db: Database, jobId: string, options: PageQuery): Promise<Page<Checkpoint>> {
+  const after = options.cursor === undefined ? null : readStepCursor(options.cursor)
+  const rows = await db.prisma.checkpoint.findMany({
+    where: {
+      jobId,
+      ...(after && { OR: [{ step: { lt: after.step } }, { step: after.step, id: { lt: after.id } }] }),
+    },
+    orderBy: [{ step: 'desc' }, { id: 'desc' }],
+    take: options.limit + 1,
+  })
+  return toPage(rows, options.limit, toCheckpoint, stepCursor)
+}
+
+export async function getCheckpoint(db: Database, id: string): Promise<StoredCheckpoint | null> {
+  const row = await db.prisma.checkpoint.findUnique({ where: { id } })
+  return row && toStored(row)
+}
+
+/** Its bytes are not what the row says: it stays listed for people, and nothing resumes from it again. */
+export async function quarantineCheckpoint(db: Database, id: string): Promise<void> {
+  await db.prisma.checkpoint.updateMany({ where: { id }, data: { quarantined: true } })
+}
+
+const newestGood = `SELECT ${columns} FROM checkpoint WHERE job_id = $1 AND NOT quarantined ORDER BY ${newestFirst} LIMIT 1`
+
+/** The one to resume from; quarantined ones are passed over. */
+export async function newestCheckpoint(db: Database, jobId: string): Promise<StoredCheckpoint | null> {
+  const rows = await query<CheckpointRow>(db, newestGood, [jobId])
+  return rows[0] ? toStored(rows[0]) : null
+}
+
+/** The same inside a transaction. */
+export async function newestCheckpointIn(tx: Transaction, jobId: string): Promise<StoredCheckpoint | null> {
+  const { rows } = await tx.query<CheckpointRow>(newestGood, [jobId])
+  return rows[0] ? toStored(rows[0]) : null
+}
+
+/**
+ * Deletes the rows of all but the newest `keep` (at least 1) checkpoints and returns the keys of the objects to remove.
+ * Quarantined ones go first, so the newest good one always stays. FencedError.
+ */
+export async function retireCheckpoints(db: Database, fence: Fence, keep: number): Promise<string[]> {
+  return sequencedTransaction(db, fence, async (tx) => {
+    const { rows } = await tx.query<{ key: string }>(
+      `DELETE FROM checkpoint WHERE id IN (
+         SELECT id FROM checkpoint WHERE job_id = $1 ORDER BY quarantined, ${newestFirst} OFFSET greatest($2::int, 1)
+       ) RETURNING key`,
+      [fence.jobId, keep],
+    )
+    return rows.map((row) => row.key)
+  })
+}

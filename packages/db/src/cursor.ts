@@ -1,0 +1,49 @@
+import { AppError } from '@kantor/contracts'
+
+/** A page of a list; `nextCursor` is null on the last one. */
+export interface Page<T> {
+  items: T[]
+  nextCursor: string | null
+}
+
+export interface PageQuery {
+  /** Items per page. */
+  limit: number
+  cursor?: string | undefined
+}
+
+const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
+const jobPattern = new RegExp(`^job:(${uuid})$`)
+const stepPattern = new RegExp(`^step:(\\d{1,10}):(${uuid})$`)
+
+const encode = (text: string) => Buffer.from(text).toString('base64url')
+const decode = (cursor: string, pattern: RegExp): RegExpExecArray => {
+  const found = cursor.length <= 200 ? pattern.exec(Buffer.from(cursor, 'base64url').toString()) : null
+  if (!found) throw new AppError('invalid-cursor', 'the cursor is not one that this list gave out; start without it')
+  return found
+}
+
+export const jobCursor = (id: string): string => encode(`job:${id}`)
+export const readJobCursor = (cursor: string): string => decode(cursor, jobPattern)[1]!
+
+export interface StepPosition {
+  step: number
+  id: string
+}
+export const stepCursor = (position: StepPosition): string => encode(`step:${position.step}:${position.id}`)
+export function readStepCursor(cursor: string): StepPosition {
+  const [, step, id] = decode(cursor, stepPattern)
+  return { step: Number(step), id: id! }
+}
+
+/** Cuts a list that was read with one item more than the page holds. */
+export function toPage<Row, T>(
+  rows: Row[],
+  limit: number,
+  convert: (row: Row) => T,
+  cursor: (row: Row) => string,
+): Page<T> {
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  return { items: shown.map(convert), nextCursor: rows.length > limit && last !== undefined ? cursor(last) : null }
+}

@@ -1,0 +1,115 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import { translate } from './database-errors.js'
+import { PrismaClient } from './generated/client.js'
+
+/** One pool of connections; Prisma and plain SQL share it. */
+export interface Database {
+  readonly prisma: PrismaClient
+  readonly pool: pg.Pool
+  /** Runs a query; AppError `dependency-unavailable` when the server does not answer. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface OpenDatabaseOptions {
+  /** Connections at most; 10 unless told. */
+  maxConnections?: number
+}
+
+/** Runs inside a transaction, on its connection. */
+export type Transaction = pg.PoolClient
+
+/** Opens a pool and asks it one query. AppError `dependency-unavailable` when the server cannot be reached within 5 s. */
+export async function openDatabase(url: string, options: OpenDatabaseOptions = {}): Promise<Database> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.maxConnections ?? 10,
+    // Without it node-postgres waits for ever on an exhausted pool or a silent host.
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 30_000,
+    lock_timeout: 10_000,
+    idle_in_transaction_session_timeout: 30_000,
+    // For a server that vanished without closing its socket: the server's own timeouts cannot fire.
+    query_timeout: 35_000,
+    keepAlive: true,
+    application_name: 'kantor',
+  })
+  // An idle connection that breaks is replaced by the next query, which reports the outage if there is one.
+  pool.on('error', () => {})
+
+  const adapter = new PrismaPg(pool)
+  const prisma = new PrismaClient({ adapter }).$extends({
+    query: {
+      $allOperations: async ({ args, query }) => {
+        try {
+          return await query(args)
+        } catch (error) {
+          throw translate(error)
+        }
+      },
+    },
+  }) as unknown as PrismaClient
+
+  const db: Database = {
+    prisma,
+    pool,
+    ping: async () => {
+      await query(db, 'SELECT 1')
+    },
+    close: async () => {
+      await prisma.$disconnect()
+      await pool.end()
+    },
+  }
+  try {
+    await db.ping()
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+  return db
+}
+
+/** One statement on any connection of the pool. */
+export async function query<Row extends pg.QueryResultRow>(
+  db: Database,
+  sql: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  try {
+    return (await db.pool.query<Row>(sql, values)).rows
+  } catch (error) {
+    throw translate(error)
+  }
+}
+
+/** Everything that `work` does commits together or not at all. `begin` names another isolation level. */
+export async function transaction<T>(db: Database, work: (tx: Transaction) => Promise<T>, begin = 'BEGIN'): Promise<T> {
+  let tx: Transaction
+  try {
+    tx = await db.pool.connect()
+  } catch (error) {
+    throw translate(error)
+  }
+  let broken = false
+  // A checked-out connection reports its loss as an event too; unheard, it would end the process.
+  const onError = () => {
+    broken = true
+  }
+  tx.on('error', onError)
+  try {
+    await tx.query(begin)
+    const result = await work(tx)
+    await tx.query('COMMIT')
+    return result
+  } catch (error) {
+    await tx.query('ROLLBACK').catch(() => {
+      broken = true
+    })
+    throw translate(error)
+  } finally {
+    tx.off('error', onError)
+    tx.release(broken)
+  }
+}

@@ -1,0 +1,68 @@
+import { AppError, Dataset } from '@kantor/contracts'
+import { type Database, query, type Transaction } from './database.js'
+
+type NewDataset = Omit<Dataset, 'createdAt'>
+interface DatasetRow extends Omit<Dataset, 'createdAt' | 'sizeBytes'> {
+  sizeBytes: bigint | string
+  createdAt: Date
+}
+
+const columns = `id, version, content_hash AS "contentHash", num_images AS "numImages", channels, labels, source,
+  size_bytes AS "sizeBytes", created_at AS "createdAt"`
+
+const toDataset = (row: DatasetRow): Dataset =>
+  Dataset.parse({ ...row, sizeBytes: Number(row.sizeBytes), createdAt: row.createdAt.toISOString() })
+
+/** Once more with the same content gives the row that is there. AppError `internal` when one version names two contents. */
+export async function registerDataset(db: Database, dataset: NewDataset): Promise<Dataset> {
+  await query(
+    db,
+    `INSERT INTO dataset (id, version, content_hash, num_images, channels, labels, source, size_bytes)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id, version) DO NOTHING`,
+    [
+      dataset.id,
+      dataset.version,
+      dataset.contentHash,
+      dataset.numImages,
+      dataset.channels,
+      dataset.labels,
+      dataset.source,
+      dataset.sizeBytes,
+    ],
+  )
+  const stored = await resolveDataset(db, `${dataset.id}@${dataset.version}`)
+  if (stored?.contentHash !== dataset.contentHash) {
+    throw new AppError('internal', `dataset ${dataset.id}@${dataset.version} is registered with other content`)
+  }
+  return stored
+}
+
+const byRef = (ref: string): { sql: string; values: string[] } => {
+  const [id, version] = ref.split('@')
+  return version === undefined
+    ? { sql: 'WHERE id = $1 ORDER BY created_at DESC, version DESC LIMIT 1', values: [id!] }
+    : { sql: 'WHERE id = $1 AND version = $2', values: [id!, version] }
+}
+
+/** `mnist` is its newest version, `mnist@<version>` that one. */
+export async function resolveDataset(db: Database, ref: string): Promise<Dataset | null> {
+  const { sql, values } = byRef(ref)
+  const rows = await query<DatasetRow>(db, `SELECT ${columns} FROM dataset ${sql}`, values)
+  return rows[0] ? toDataset(rows[0]) : null
+}
+
+/** The same inside a transaction. */
+export async function findDataset(tx: Transaction, ref: string): Promise<Dataset | null> {
+  const { sql, values } = byRef(ref)
+  const { rows } = await tx.query<DatasetRow>(`SELECT ${columns} FROM dataset ${sql}`, values)
+  return rows[0] ? toDataset(rows[0]) : null
+}
+
+/** The newest version of every dataset, by id. */
+export async function listDatasets(db: Database): Promise<Dataset[]> {
+  const rows = await db.prisma.dataset.findMany({
+    distinct: ['id'],
+    orderBy: [{ id: 'asc' }, { createdAt: 'desc' }, { version: 'desc' }],
+  })
+  return rows.map(toDataset)
+}

@@ -1,0 +1,59 @@
+import { ownedStates } from '@kantor/contracts'
+import { type Database, transaction, type Transaction } from './database.js'
+import { jobColumns, type OwnedJobRow } from './job-row.js'
+
+/** What a claim hands to its worker; every write of the worker carries it. */
+export interface Fence {
+  jobId: string
+  /** The attempt's number. */
+  epoch: number
+}
+
+/** The job is no longer this attempt's: nothing was written, stop working on it. */
+export class FencedError extends Error {
+  override name = 'FencedError'
+  readonly fence: Fence
+
+  constructor(fence: Fence) {
+    super(`attempt ${fence.epoch} no longer owns job ${fence.jobId}`)
+    this.fence = fence
+  }
+}
+
+/** The fence of every write, with the job in $1 and the epoch in $2. */
+export const fenced = `id = $1 AND epoch = $2 AND state IN (${ownedStates.map((state) => `'${state}'`).join(', ')})`
+
+/** Runs `work` with the job's row locked, if the fence still holds. FencedError otherwise. */
+export async function fencedTransaction<T>(
+  db: Database,
+  fence: Fence,
+  work: (tx: Transaction, job: OwnedJobRow) => Promise<T>,
+): Promise<T> {
+  return transaction(db, async (tx) => {
+    const { rows } = await tx.query<OwnedJobRow>(`SELECT ${jobColumns} FROM job WHERE ${fenced} FOR UPDATE`, [
+      fence.jobId,
+      fence.epoch,
+    ])
+    if (!rows[0]) throw new FencedError(fence)
+    return work(tx, rows[0])
+  })
+}
+
+/**
+ * Takes the next number of the job's curve inside the fence and runs `work` with it. The row stays locked until the commit,
+ * so numbers become visible in their order and a reader that has seen n has seen everything up to n.
+ */
+export async function sequencedTransaction<T>(
+  db: Database,
+  fence: Fence,
+  work: (tx: Transaction, seq: string) => Promise<T>,
+): Promise<T> {
+  return transaction(db, async (tx) => {
+    const { rows } = await tx.query<{ seq: string }>(
+      `UPDATE job SET curve_seq = curve_seq + 1 WHERE ${fenced} RETURNING curve_seq AS seq`,
+      [fence.jobId, fence.epoch],
+    )
+    if (!rows[0]) throw new FencedError(fence)
+    return work(tx, rows[0].seq)
+  })
+}

@@ -1,0 +1,34 @@
+export type { AttemptEnd } from './attempts.js'
+export {
+  addCheckpoint,
+  getCheckpoint,
+  listCheckpoints,
+  newestCheckpoint,
+  type NewCheckpoint,
+  quarantineCheckpoint,
+  retireCheckpoints,
+  type StoredCheckpoint,
+} from './checkpoints.js'
+export { readCurve } from './curve-read.js'
+export { appendPoints, rollbackCurve } from './curve-write.js'
+export type { Page, PageQuery } from './cursor.js'
+export { type Database, openDatabase, type OpenDatabaseOptions } from './database.js'
+export { listDatasets, registerDataset, resolveDataset } from './datasets.js'
+export { drawTickets, type DrawnTicket } from './dispatch.js'
+export { type Fence, FencedError } from './fence.js'
+export { createJob, getJob, listEvents, listJobs, type NewJob, requestCancel } from './jobs.js'
+export { type ApiKey, createKey, hasKeys, listKeys, type ListedKey, type NewKey, revokeKey, verifyKey } from './keys.js'
+export { type Lead, tryLead } from './leader.js'
+export {
+  type Claim,
+  claimJob,
+  type ClaimRequest,
+  finishAttempt,
+  markRunning,
+  type Renewal,
+  renewLease,
+} from './leases.js'
+export { migrate } from './migrate.js'
+export { reconcile, type Reconciled } from './reconcile.js'
+export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
+export { type DeviceClass, heartbeatWorker, type NewWorker, registerWorker, removeWorker } from './workers.js'

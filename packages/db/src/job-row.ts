@@ -1,0 +1,56 @@
+import { Job, type JobState } from '@kantor/contracts'
+
+/** A row of `job` under Prisma's names; the SQL below gives the same shape. */
+export interface JobRow {
+  id: string
+  name: string
+  tags: unknown
+  notes: string
+  priority: number
+  state: string
+  reason: string
+  message: string | null
+  spec: unknown
+  lint: unknown
+  epoch: number
+  workerId: string | null
+  progress: unknown
+  createdAt: Date
+  startedAt: Date | null
+  finishedAt: Date | null
+}
+
+/** A job's row inside a transaction: also what the life cycle needs and no reader sees. */
+export interface OwnedJobRow extends JobRow {
+  state: JobState
+  eventSeq: number
+  crashes: number
+  desired: 'paused' | 'stopped' | null
+}
+
+/** Select list for `OwnedJobRow`. */
+export const jobColumns = `id, name, tags, notes, priority, state, reason, message, spec, lint, epoch,
+  worker_id AS "workerId", progress, created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
+  event_seq AS "eventSeq", crashes, desired`
+
+/** The public job; its JSON columns are parsed again, so that a shape we no longer know fails here and not in a worker. */
+export function toJob(row: JobRow): Job {
+  return Job.parse({
+    id: row.id,
+    name: row.name,
+    tags: row.tags,
+    notes: row.notes,
+    priority: row.priority,
+    state: row.state,
+    reason: row.reason,
+    message: row.message,
+    spec: row.spec,
+    lint: row.lint,
+    attempt: row.epoch,
+    worker: row.workerId,
+    progress: row.progress,
+    createdAt: row.createdAt.toISOString(),
+    startedAt: row.startedAt?.toISOString() ?? null,
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+  })
+}

@@ -1,0 +1,99 @@
+import type { Dataset, Job, JobState, Progress } from '@kantor/contracts'
+import { type AttemptEnd, endAttempt } from './attempts.js'
+import { newestCheckpointIn, type StoredCheckpoint } from './checkpoints.js'
+import { type Database, query, transaction, type Transaction } from './database.js'
+import { findDataset } from './datasets.js'
+import { type Fence, fenced, fencedTransaction } from './fence.js'
+import { jobColumns, type OwnedJobRow, toJob } from './job-row.js'
+import { appendEvent, moveJob } from './transition.js'
+
+export interface ClaimRequest {
+  jobId: string
+  workerId: string
+  /** How long the claim holds without a renewal, on the database's clock. */
+  leaseSeconds: number
+}
+
+export interface Claim {
+  job: Job
+  /** The attempt's number: the fence of every write that follows. */
+  epoch: number
+  dataset: Dataset
+  /** The newest checkpoint that is not quarantined. */
+  resume: StoredCheckpoint | null
+}
+
+/**
+ * Takes a queued job: of any number of claimers one wins, the others get null. A pause or stop that an earlier attempt
+ * left unfinished is taken up at once: `job.state` is then `pausing` or `stopping`.
+ */
+export async function claimJob(db: Database, request: ClaimRequest): Promise<Claim | null> {
+  return transaction(db, async (tx) => {
+    // Two claimers meet at the row's lock; the second then sees that the state is no longer queued and updates nothing.
+    const { rows } = await tx.query<OwnedJobRow>(
+      `UPDATE job SET state = 'starting', reason = 'claimed', message = NULL, epoch = epoch + 1, event_seq = event_seq + 1,
+         worker_id = $2, lease_until = clock_timestamp() + make_interval(secs => $3),
+         started_at = coalesce(started_at, clock_timestamp())
+       WHERE id = $1 AND state = 'queued' RETURNING ${jobColumns}`,
+      [request.jobId, request.workerId, request.leaseSeconds],
+    )
+    const claimed = rows[0]
+    if (!claimed) return null
+    await appendEvent(tx, 'queued', claimed, { to: 'starting', reason: 'claimed', actor: request.workerId })
+
+    const resume = await newestCheckpointIn(tx, claimed.id)
+    await tx.query('INSERT INTO attempt (job_id, epoch, worker_id, resume_step) VALUES ($1, $2, $3, $4)', [
+      claimed.id,
+      claimed.epoch,
+      request.workerId,
+      resume?.step ?? null,
+    ])
+    const dataset = await findDataset(tx, toJob(claimed).spec.dataset)
+    if (!dataset) {
+      const message = 'the dataset of this job is not registered; import it and submit the job again'
+      await endAttempt(tx, claimed, { to: 'failed', reason: 'dataset_error', message }, request.workerId)
+      return null
+    }
+    const job = await takeUpDesired(tx, claimed, request.workerId)
+    return { job: toJob(job), epoch: job.epoch, dataset, resume }
+  })
+}
+
+async function takeUpDesired(tx: Transaction, job: OwnedJobRow, actor: string): Promise<OwnedJobRow> {
+  if (job.desired === null) return job
+  const to = job.desired === 'paused' ? 'pausing' : 'stopping'
+  return moveJob(tx, job, { to, reason: 'user', actor })
+}
+
+export interface Renewal {
+  leaseSeconds: number
+  progress?: Progress | undefined
+}
+
+/** Holds the lease for another `leaseSeconds`. The state in the reply is how a worker learns of a cancel; null = fenced. */
+export async function renewLease(db: Database, fence: Fence, renewal: Renewal): Promise<JobState | null> {
+  const rows = await query<{ state: JobState }>(
+    db,
+    `UPDATE job SET lease_until = clock_timestamp() + make_interval(secs => $3), progress = coalesce($4, progress)
+     WHERE ${fenced} RETURNING state`,
+    [fence.jobId, fence.epoch, renewal.leaseSeconds, renewal.progress ?? null],
+  )
+  return rows[0]?.state ?? null
+}
+
+/** starting → running at the first step; changes nothing when the job is past that. FencedError. */
+export async function markRunning(db: Database, fence: Fence): Promise<void> {
+  await fencedTransaction(db, fence, async (tx, job) => {
+    if (job.state !== 'starting') return
+    await moveJob(tx, job, { to: 'running', reason: 'first_step', actor: job.workerId! })
+  })
+}
+
+/**
+ * Ends the attempt. Three requeues for `trainer_error`, `worker_lost` or `lease_expired` without a new checkpoint between them
+ * end in `failed (poison)`; a job being cancelled ends `cancelled` whatever `to` says. FencedError; AppError `invalid-state`
+ * for a move that the table of contracts does not have. The job in the reply says what became of it.
+ */
+export async function finishAttempt(db: Database, fence: Fence, end: AttemptEnd): Promise<Job> {
+  return fencedTransaction(db, fence, async (tx, job) => toJob(await endAttempt(tx, job, end, job.workerId!)))
+}

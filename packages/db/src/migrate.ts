@@ -1,0 +1,142 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { AppError } from '@kantor/contracts'
+import pg from 'pg'
+import { isUnavailable, translate } from './database-errors.js'
+
+/** Prisma's own lock, so that its tools and this runner exclude each other. */
+const MIGRATION_LOCK = 72_707_369
+const WAIT_MILLISECONDS = 30_000
+const RETRY_MILLISECONDS = 250
+
+/** The same from `src` and from `dist`. */
+const directory = fileURLToPath(new URL('../../../prisma/migrations/', import.meta.url))
+
+interface Migration {
+  name: string
+  sql: string
+  checksum: string
+}
+
+/**
+ * Applies the migrations that the database lacks, in the order of their names, and returns their names. Keeps Prisma's table, so that
+ * `prisma migrate` agrees. Waits up to 30 s for a server that is starting. Safe when several processes run it at once.
+ * AppError `internal` when an applied migration was edited, or one has failed; `dependency-unavailable` without a server.
+ */
+export async function migrate(url: string): Promise<string[]> {
+  return applyMigrations(url, directory)
+}
+
+/** The same for any directory of `<name>/migration.sql`. */
+export async function applyMigrations(url: string, from: string): Promise<string[]> {
+  const migrations = readMigrations(from)
+  const client = await connectPatiently(url)
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
+    await client.query(historyTable)
+    const applied = await readHistory(client)
+    const applying = migrations.filter((migration) => !isApplied(migration, applied))
+    for (const migration of applying) await apply(client, migration)
+    return applying.map((migration) => migration.name)
+  } catch (error) {
+    throw translate(error)
+  } finally {
+    // Ends the lock too.
+    await client.end().catch(() => {})
+  }
+}
+
+function readMigrations(from: string): Migration[] {
+  if (!existsSync(from)) throw new AppError('internal', `there is no migrations directory at ${from}`)
+  return readdirSync(from, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()
+    .map((name) => {
+      const bytes = readFileSync(`${from}/${name}/migration.sql`)
+      return { name, sql: bytes.toString(), checksum: createHash('sha256').update(bytes).digest('hex') }
+    })
+}
+
+async function connectPatiently(url: string): Promise<pg.Client> {
+  const deadline = performance.now() + WAIT_MILLISECONDS
+  for (;;) {
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: 5_000,
+      application_name: 'kantor-migrate',
+    })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      await client.end().catch(() => {})
+      if (!isUnavailable(error) || performance.now() > deadline) throw translate(error)
+    }
+    await sleep(RETRY_MILLISECONDS)
+  }
+}
+
+const historyTable = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
+  id VARCHAR(36) PRIMARY KEY NOT NULL,
+  checksum VARCHAR(64) NOT NULL,
+  finished_at TIMESTAMPTZ,
+  migration_name VARCHAR(255) NOT NULL,
+  logs TEXT,
+  rolled_back_at TIMESTAMPTZ,
+  started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  applied_steps_count INTEGER NOT NULL DEFAULT 0
+)`
+
+/** Checksums of the applied migrations, by name. */
+async function readHistory(client: pg.Client): Promise<Map<string, string>> {
+  const { rows } = await client.query<{ name: string; checksum: string; finished: boolean; logs: string | null }>(
+    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished, logs
+     FROM "_prisma_migrations" WHERE rolled_back_at IS NULL`,
+  )
+  for (const { name, finished, logs } of rows) {
+    if (finished) continue
+    throw new AppError(
+      'internal',
+      `migration ${name} failed earlier (${logs ?? 'it was interrupted'}); mend its cause, then set rolled_back_at = now() ` +
+        `for it in "_prisma_migrations" and start again: a failed migration leaves no changes behind`,
+    )
+  }
+  return new Map(rows.map((row) => [row.name, row.checksum]))
+}
+
+function isApplied(migration: Migration, applied: Map<string, string>): boolean {
+  const checksum = applied.get(migration.name)
+  if (checksum === undefined) return false
+  if (checksum === migration.checksum) return true
+  throw new AppError(
+    'internal',
+    `migration ${migration.name} was edited after it was applied; restore its file and put the change into a new migration`,
+  )
+}
+
+async function apply(client: pg.Client, { name, sql, checksum }: Migration): Promise<void> {
+  const id = randomUUID()
+  await client.query('INSERT INTO "_prisma_migrations" (id, checksum, migration_name) VALUES ($1, $2, $3)', [
+    id,
+    checksum,
+    name,
+  ])
+  try {
+    // A file is sent without parameters: one simple query may hold many statements, whatever they contain.
+    await client.query('BEGIN')
+    await client.query(sql)
+    await client.query('UPDATE "_prisma_migrations" SET finished_at = now(), applied_steps_count = 1 WHERE id = $1', [
+      id,
+    ])
+    await client.query('COMMIT')
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    await client.query('ROLLBACK')
+    await client.query('UPDATE "_prisma_migrations" SET logs = $2 WHERE id = $1', [id, text])
+    throw new AppError('internal', `migration ${name} failed: ${text}`, { cause: error })
+  }
+}

@@ -1,0 +1,90 @@
+import { AppError, Sample } from '@kantor/contracts'
+import { type Page, type PageQuery, readStepCursor, stepCursor, toPage } from './cursor.js'
+import type { Database } from './database.js'
+import { type Fence, sequencedTransaction } from './fence.js'
+
+export interface StoredSample extends Sample {
+  /** The object's key in storage. */
+  key: string
+}
+
+export interface NewSample extends Pick<
+  Sample,
+  'id' | 'step' | 'numImages' | 'columns' | 'tileSize' | 'padding' | 'channels' | 'sizeBytes' | 'sha256'
+> {
+  key: string
+}
+
+interface SampleRow extends Omit<StoredSample, 'attempt' | 'url' | 'sizeBytes' | 'createdAt'> {
+  epoch: number
+  sizeBytes: bigint | string
+  createdAt: Date
+}
+
+const columns = `id, job_id AS "jobId", epoch, step, key, num_images AS "numImages", columns, tile_size AS "tileSize",
+  padding, channels, size_bytes AS "sizeBytes", sha256, created_at AS "createdAt"`
+
+const toStored = (row: SampleRow): StoredSample => ({ ...toSample(row), key: row.key })
+
+const toSample = (row: SampleRow): Sample =>
+  Sample.parse({
+    ...row,
+    attempt: row.epoch,
+    sizeBytes: Number(row.sizeBytes),
+    url: `/samples/${row.id}/download`,
+    createdAt: row.createdAt.toISOString(),
+  })
+
+/**
+ * Lists a sample whose bytes are complete in storage. Idempotent per (job, step, attempt): the second time gives the row
+ * that is there. FencedError.
+ */
+export async function addSample(db: Database, fence: Fence, sample: NewSample): Promise<Sample> {
+  return sequencedTransaction(db, fence, async (tx) => {
+    await tx.query(
+      `INSERT INTO sample (id, job_id, epoch, step, key, num_images, columns, tile_size, padding, channels, size_bytes, sha256)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`,
+      [
+        sample.id,
+        fence.jobId,
+        fence.epoch,
+        sample.step,
+        sample.key,
+        sample.numImages,
+        sample.columns,
+        sample.tileSize,
+        sample.padding,
+        sample.channels,
+        sample.sizeBytes,
+        sample.sha256,
+      ],
+    )
+    const { rows } = await tx.query<SampleRow>(
+      `SELECT ${columns} FROM sample WHERE job_id = $1 AND epoch = $2 AND step = $3`,
+      [fence.jobId, fence.epoch, sample.step],
+    )
+    if (!rows[0]) throw new AppError('internal', `sample ${sample.id} belongs to another job or step`)
+    return toSample(rows[0])
+  })
+}
+
+/** Newest step first; samples that a later attempt rolled back past are left out. */
+export async function listSamples(db: Database, jobId: string, options: PageQuery): Promise<Page<Sample>> {
+  const after = options.cursor === undefined ? null : readStepCursor(options.cursor)
+  const rows = await db.prisma.sample.findMany({
+    where: {
+      jobId,
+      effective: true,
+      ...(after && { OR: [{ step: { lt: after.step } }, { step: after.step, id: { lt: after.id } }] }),
+    },
+    orderBy: [{ step: 'desc' }, { id: 'desc' }],
+    take: options.limit + 1,
+  })
+  return toPage(rows, options.limit, toSample, stepCursor)
+}
+
+/** Any sample by its id, rolled back or not: a link that was given out keeps working. */
+export async function getSample(db: Database, id: string): Promise<StoredSample | null> {
+  const row = await db.prisma.sample.findUnique({ where: { id } })
+  return row && toStored(row)
+}

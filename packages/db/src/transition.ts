@@ -1,0 +1,63 @@
+import { AppError, isOwned, isTerminal, type JobState, type Reason, transitions } from '@kantor/contracts'
+import type { Transaction } from './database.js'
+import { jobColumns, type OwnedJobRow } from './job-row.js'
+
+export interface Move {
+  to: JobState
+  reason: Reason
+  message?: string | undefined
+  actor: string
+}
+
+/** Locks a job's row until the transaction ends. */
+export async function lockJob(tx: Transaction, id: string): Promise<OwnedJobRow | null> {
+  const { rows } = await tx.query<OwnedJobRow>(`SELECT ${jobColumns} FROM job WHERE id = $1 FOR UPDATE`, [id])
+  return rows[0] ?? null
+}
+
+/** AppError `invalid-state` unless the table of contracts has this move. */
+export function assertMove(from: JobState, to: JobState): void {
+  if (transitions[from].includes(to)) return
+  throw new AppError('invalid-state', `a job that is ${from} cannot become ${to}`, {
+    currentState: from,
+    allowed: [...transitions[from]],
+  })
+}
+
+/**
+ * Moves a job whose row this transaction has locked, and appends the event. What a state implies for the other columns
+ * is decided here alone: the lease lives only in owned states, the owner is forgotten when the job waits again,
+ * a queued job needs a new ticket, a terminal one has its time and closes its curve.
+ */
+export async function moveJob(tx: Transaction, job: OwnedJobRow, move: Move): Promise<OwnedJobRow> {
+  assertMove(job.state, move.to)
+  const waiting = move.to === 'queued' || move.to === 'paused'
+  const { rows } = await tx.query<OwnedJobRow>(
+    `UPDATE job SET
+       state = $2, reason = $3, message = $4, event_seq = event_seq + 1,
+       lease_until = CASE WHEN $5 THEN lease_until END,
+       worker_id = CASE WHEN $6 THEN NULL ELSE worker_id END,
+       ticketed_at = CASE WHEN $6 THEN NULL ELSE ticketed_at END,
+       finished_at = CASE WHEN $7 THEN clock_timestamp() END,
+       curve_seq = curve_seq + $7::int
+     WHERE id = $1 RETURNING ${jobColumns}`,
+    [job.id, move.to, move.reason, move.message ?? null, isOwned(move.to), waiting, isTerminal(move.to)],
+  )
+  const moved = rows[0]!
+  await appendEvent(tx, job.state, moved, move)
+  return moved
+}
+
+/** `moved` already carries the event's sequence number. */
+export async function appendEvent(
+  tx: Transaction,
+  from: JobState | null,
+  moved: Pick<OwnedJobRow, 'id' | 'eventSeq' | 'epoch'>,
+  move: Move,
+): Promise<void> {
+  await tx.query(
+    `INSERT INTO job_event (job_id, seq, actor, from_state, to_state, reason, message, epoch)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [moved.id, moved.eventSeq, move.actor, from, move.to, move.reason, move.message ?? null, moved.epoch],
+  )
+}
