@@ -63,8 +63,8 @@ describe('mergeCurve', () => {
           if (kind === 'rollback') {
             step = Math.max(0, step - count)
             for (const old of values.keys()) if (old > step) values.delete(old)
-            reset = { fromStep: step + 1 }
-            // The bucket in which the cut falls has changed, though it starts before it.
+            reset = { fromStep: Math.floor((step + 1) / resolution) * resolution }
+            // The bucket in which the cut falls is sent again.
             touched.push(step)
           } else {
             for (let i = 0; i < count; i++) {
@@ -126,18 +126,12 @@ describe('mergeCurve', () => {
     expect(merged.series.w_estimate!.smooth).toEqual([null, null, 2.5])
   })
 
-  test('marks are united, and those past a reset are forgotten', () => {
+  test('marks are those of the newest reply', () => {
     const held = replyOf(new Map(), [], { resolution: 1, seq: 1 })
-    held.marks = [
-      { step: 2, type: 'checkpoint' },
-      { step: 9, type: 'sample' },
-    ]
+    held.marks = [{ step: 9, type: 'sample' }]
     const reply = replyOf(new Map(), [], { resolution: 1, seq: 2, reset: { fromStep: 3 } })
     reply.marks = [{ step: 2, type: 'rollback' }]
 
-    expect(mergeCurve(held, reply).marks).toEqual([
-      { step: 2, type: 'checkpoint' },
-      { step: 2, type: 'rollback' },
-    ])
+    expect(mergeCurve(held, reply).marks).toEqual(reply.marks)
   })
 })

@@ -5,13 +5,11 @@ const columnNames = ['x', 'last', 'min', 'max', 'mean', 'n', 'bad', 'smooth'] as
 
 /**
  * What a reader holds after a reply: the reply itself at first, later the buckets held with those of the reply laid over them by `x`.
- * A reset drops held buckets from its step on; another resolution drops all of them. Neither argument is changed.
+ * A reset drops held buckets from its step on; another resolution drops all of them. Marks come whole with every reply. Neither argument is changed.
  */
 export function mergeCurve(held: CurveReply | null, reply: CurveReply): CurveReply {
   if (held === null || held.resolution !== reply.resolution || held.jobId !== reply.jobId) return reply
-  // Steps count from 1: a reset to step 1 empties the bucket that starts at 0 too.
-  const fromStep = reply.reset?.fromStep ?? Infinity
-  const keepBelow = fromStep <= 1 ? 0 : fromStep
+  const keepBelow = reply.reset?.fromStep ?? Infinity
   const series: Partial<Record<SeriesName, CurveSeries>> = {}
   for (const name of seriesNames) {
     const before = held.series[name]
@@ -19,13 +17,7 @@ export function mergeCurve(held: CurveReply | null, reply: CurveReply): CurveRep
     const merged = mergeSeries(before && cut(before, keepBelow), after)
     if (merged !== undefined) series[name] = merged
   }
-  const marks = new Map(
-    [...held.marks.filter(({ step }) => step < keepBelow), ...reply.marks].map((mark) => [
-      `${mark.type} ${mark.step}`,
-      mark,
-    ]),
-  )
-  return { ...reply, reset: null, series, marks: [...marks.values()].sort((a, b) => a.step - b.step) }
+  return { ...reply, reset: null, series }
 }
 
 function mergeSeries(before: CurveSeries | undefined, after: CurveSeries | undefined): CurveSeries | undefined {
