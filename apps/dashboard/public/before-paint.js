@@ -4,5 +4,5 @@
   const dark = stored === 'dark' || (stored !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches)
   document.documentElement.setAttribute('data-mantine-color-scheme', dark ? 'dark' : 'light')
   // zod compiles its parsers with `new Function` unless told not to; the policy forbids that, and each try is reported.
-  globalThis.__zod_globalConfig = { jitless: true }
+  Reflect.set(globalThis, '__zod_globalConfig', { jitless: true })
 })()

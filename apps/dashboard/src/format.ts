@@ -40,6 +40,9 @@ export function duration(seconds: number | null | undefined): string {
     .join(' ')
 }
 
+/** The largest unit alone, for ages: `3 d`. */
+export const roughly = (seconds: number): string => duration(seconds).split(' ').slice(0, 2).join(' ')
+
 export const rate = (stepsPerSecond: number | null | undefined): string => {
   if (stepsPerSecond == null) return nothing
   if (stepsPerSecond >= 0.1 || stepsPerSecond === 0) return `${figure(stepsPerSecond, 3)} /s`

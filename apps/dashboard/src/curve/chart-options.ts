@@ -40,7 +40,7 @@ function axisLabel(value: number | null): string {
 const shared = (palette: Palette, y: uPlot.Scale): ChartOptions => ({
   axes: axes(palette),
   scales: { y },
-  padding: [10, 12, 0, 0],
+  padding: [10, 24, 0, 0],
   cursor: { sync: { key: cursorKey, setSeries: false } },
   series: [],
 })
@@ -51,7 +51,7 @@ const fewPoints = (plot: uPlot) => plot.data[0].length <= 2
 export function estimateOptions(palette: Palette, logarithmic: boolean): ChartOptions {
   const edge: uPlot.Series = { stroke: palette['estimate-band'], width: 1, points: { show: fewPoints } }
   return {
-    ...shared(palette, logarithmic ? { distr: 3, log: 10, range: logRange } : {}),
+    ...shared(palette, logarithmic ? logScale : {}),
     series: [{}, edge, edge, { stroke: palette.estimate, width: 2, points: { show: false } }],
     bands: [{ series: [1, 2], fill: palette['estimate-band'] }],
   }
@@ -66,6 +66,9 @@ export function lineOptions(palette: Palette, colours: readonly (keyof Palette)[
   }))
   return { ...shared(palette, {}), series: [{}, ...lines] }
 }
+
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- an ambient const enum, which isolated modules cannot read
+const logScale: uPlot.Scale = { distr: 3, log: 10, range: logRange }
 
 /** uPlot's own range goes to whole decades, which would flatten a curve that lives inside one. */
 function logRange(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {

@@ -37,8 +37,9 @@ export function drawMarks(plot: uPlot, palette: Palette, { marks, bad, chosenSte
       ctx.setLineDash([])
       ctx.fillStyle = palette.warn
       ctx.font = axisFont.replace('11px', `${10 * dpr}px`)
+      ctx.textAlign = 'left'
       ctx.textBaseline = 'top'
-      ctx.fillText('resumed', at(step) + 4 * dpr, bbox.top + 2 * dpr)
+      ctx.fillText('resumed', at(step) + 4 * dpr, bbox.top + 14 * dpr)
     }
   }
   ctx.strokeStyle = palette.bad

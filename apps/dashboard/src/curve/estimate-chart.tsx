@@ -1,7 +1,7 @@
-import type { CurveReply } from '@kantor/contracts'
+import type { CurveReply, CurveSeries } from '@kantor/contracts'
 import { useCallback, useMemo, useState } from 'react'
 import type uPlot from 'uplot'
-import { count, exactly, figure } from '../format.js'
+import { count, exactly, figure, nothing } from '../format.js'
 import { estimateOptions } from './chart-options.js'
 import { badSteps, estimateColumns, seriesOf, totalBad } from './columns.js'
 import styles from './curve.module.css'
@@ -65,10 +65,9 @@ export function EstimateChart({ curve, range, onZoom, logarithmic, chosenStep }:
 
 function readings(curve: CurveReply, index: number): Reading[] {
   const series = seriesOf(curve, 'w_estimate')
-  const start = series.x[index]
   const n = series.n[index] ?? 0
   const bad = series.bad[index] ?? 0
-  const step: Reading = { name: 'step', value: start === undefined ? '–' : bucketName(start, curve.resolution) }
+  const step: Reading = { name: 'step', value: bucketName(curve, series, index) }
   const median: Reading = {
     name: 'median of 101',
     value: figure(series.smooth?.[index], 6),
@@ -82,16 +81,23 @@ function readings(curve: CurveReply, index: number): Reading[] {
     const value = typeof last === 'string' ? last : exactly(last)
     return [step, median, { name: 'estimate', value, colour: 'var(--estimate-band)' }, ...notFinite]
   }
-  const between = `${exactly(series.min[index])} … ${exactly(series.max[index])}`
   return [
     step,
     median,
-    { name: 'lowest … highest', value: between, colour: 'var(--estimate-band)' },
+    { name: 'lowest', value: exactly(series.min[index]), colour: 'var(--estimate-band)' },
+    { name: 'highest', value: exactly(series.max[index]), colour: 'var(--estimate-band)' },
     { name: 'mean', value: exactly(series.mean[index]) },
     { name: 'points', value: count(n) },
     ...notFinite,
   ]
 }
 
-export const bucketName = (start: number, resolution: number): string =>
-  resolution === 1 ? count(start) : `${count(start)} – ${count(start + resolution - 1)}`
+/** The steps of a bucket. The newest one is not full yet, so its end follows from the points in it. */
+export function bucketName({ resolution }: CurveReply, { x, n, bad }: CurveSeries, index: number): string {
+  const start = x[index]
+  if (start === undefined) return nothing
+  const isNewest = index === x.length - 1
+  const end = start + (isNewest ? (n[index] ?? 0) + (bad[index] ?? 0) : resolution) - 1
+  const first = Math.max(1, start)
+  return end <= first ? count(first) : `${count(first)} – ${count(end)}`
+}

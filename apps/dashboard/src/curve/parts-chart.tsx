@@ -1,7 +1,7 @@
 import { type CurveReply, type SeriesName, seriesCatalogue } from '@kantor/contracts'
 import { useCallback, useMemo, useState } from 'react'
 import type uPlot from 'uplot'
-import { count, exactly, words } from '../format.js'
+import { count, exactly, nothing, words } from '../format.js'
 import { lineOptions } from './chart-options.js'
 import { meanColumns, seriesOf } from './columns.js'
 import { bucketName, type ChartProps } from './estimate-chart.js'
@@ -33,12 +33,20 @@ export function PartsChart({ curve, range, onZoom, names }: ChartProps & { names
     [names],
   )
   const step = x[hovered ?? x.length - 1]
+  const first = names[0] && seriesOf(curve, names[0])
   const readings = names.map((name) => partReading(curve, name, step))
 
   return (
     <>
       <Readout
-        readings={[{ name: 'step', value: step === undefined ? '–' : bucketName(step, curve.resolution) }, ...readings]}
+        readings={[
+          {
+            name: 'step',
+            value:
+              first === undefined || step === undefined ? nothing : bucketName(curve, first, first.x.indexOf(step)),
+          },
+          ...readings,
+        ]}
       />
       <Plot
         build={build}

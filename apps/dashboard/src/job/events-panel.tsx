@@ -2,7 +2,7 @@ import { Skeleton } from '@mantine/core'
 import type { Job } from '@kantor/contracts'
 import { useQuery } from '@tanstack/react-query'
 import { eventsQuery } from '../api.js'
-import { duration, moment, words } from '../format.js'
+import { moment, roughly, words } from '../format.js'
 import { Failure, Section } from '../frame/notices.js'
 import { StateMark } from '../frame/state-mark.js'
 import { useNow } from '../use-now.js'
@@ -26,7 +26,7 @@ export function EventsPanel({ job }: { job: Job }) {
               {event.message !== null && <span className={styles['message']}>{event.message}</span>}
             </span>
             <time dateTime={event.at} title={moment(event.at)} className="faded">
-              {duration((now - Date.parse(event.at)) / 1000)} ago
+              {roughly((now - Date.parse(event.at)) / 1000)} ago
             </time>
           </li>
         ))}

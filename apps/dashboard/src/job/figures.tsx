@@ -1,4 +1,4 @@
-import { isTerminal, type Job } from '@kantor/contracts'
+import { isOwned, isTerminal, type Job } from '@kantor/contracts'
 import type { ReactNode } from 'react'
 import { count, duration, figure, moment, nothing, rate } from '../format.js'
 import { ProgressLine } from '../frame/progress-line.js'
@@ -8,6 +8,7 @@ import styles from './figures.module.css'
 /** How far, how fast, how long still. */
 export function Figures({ job }: { job: Job }) {
   const over = isTerminal(job.state)
+  const works = isOwned(job.state)
   const now = useNow(over ? null : 1000)
   const { progress } = job
   const end = job.finishedAt === null ? now : Date.parse(job.finishedAt)
@@ -22,9 +23,9 @@ export function Figures({ job }: { job: Job }) {
         {figure(progress?.wEstimate)}
       </Figure>
       <Figure name="Rate" hint="Generator steps per second or minute">
-        {over ? nothing : rate(progress?.stepsPerSecond)}
+        {works ? rate(progress?.stepsPerSecond) : nothing}
       </Figure>
-      <Figure name="Time left">{over ? nothing : duration(progress?.etaSeconds)}</Figure>
+      <Figure name="Time left">{works ? duration(progress?.etaSeconds) : nothing}</Figure>
       <Figure name="Elapsed" hint={job.startedAt === null ? undefined : `Started ${moment(job.startedAt)}`}>
         {duration(elapsed)}
       </Figure>

@@ -1,10 +1,10 @@
 import type { Job } from '@kantor/contracts'
 import { Link } from '@tanstack/react-router'
-import { words } from '../format.js'
 import { Copyable } from '../frame/copyable.js'
 import { StateMark } from '../frame/state-mark.js'
 import { CancelButton } from './cancel-button.js'
 import styles from './job-head.module.css'
+import { whyHere } from './reasons.js'
 
 export function JobHead({ job }: { job: Job }) {
   const tags = Object.entries(job.tags)
@@ -22,7 +22,7 @@ export function JobHead({ job }: { job: Job }) {
         </span>
       </div>
       <p className={styles['reason']} data-bad={job.state === 'failed'}>
-        {words(job.reason)}
+        {whyHere(job)}
         {job.message !== null && <> · {job.message}</>}
       </p>
       {job.notes !== '' && <p className={styles['notes']}>{job.notes}</p>}

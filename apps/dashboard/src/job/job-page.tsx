@@ -28,16 +28,20 @@ export function JobPage({ jobId }: { jobId: string }) {
     <div className={styles['page']}>
       <JobHead job={job} />
       <Figures job={job} />
-      <div className={styles['work']}>
-        <CurvePanel job={job} chosenStep={chosenStep} />
-        <SamplesPanel job={job} onStep={setChosenStep} />
-      </div>
       <LintPanel lint={job.lint} />
-      <div className={styles['records']}>
-        <CheckpointsPanel job={job} />
-        <EventsPanel job={job} />
+      <div className={styles['columns']}>
+        <div className={styles['column']}>
+          <CurvePanel job={job} chosenStep={chosenStep} />
+          <div className={styles['last']}>
+            <SpecPanel job={job} />
+          </div>
+        </div>
+        <div className={styles['column']}>
+          <SamplesPanel job={job} onStep={setChosenStep} />
+          <CheckpointsPanel job={job} />
+          <EventsPanel job={job} />
+        </div>
       </div>
-      <SpecPanel job={job} />
     </div>
   )
 }

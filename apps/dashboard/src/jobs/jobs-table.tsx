@@ -1,6 +1,6 @@
-import { isTerminal, type Job } from '@kantor/contracts'
+import { isOwned, type Job } from '@kantor/contracts'
 import { Link } from '@tanstack/react-router'
-import { count, datasetName, duration, figure, modelName, moment, nothing, rate, words } from '../format.js'
+import { count, datasetName, duration, figure, modelName, moment, nothing, rate, roughly, words } from '../format.js'
 import { ProgressLine } from '../frame/progress-line.js'
 import { StateMark } from '../frame/state-mark.js'
 import { useNow } from '../use-now.js'
@@ -36,7 +36,7 @@ export function JobsTable({ jobs }: { jobs: Job[] }) {
 
 function JobRow({ job, now }: { job: Job; now: number }) {
   const { progress, spec } = job
-  const over = isTerminal(job.state)
+  const works = isOwned(job.state)
   return (
     <tr className={styles['row']}>
       <td className={styles['name']}>
@@ -47,26 +47,24 @@ function JobRow({ job, now }: { job: Job; now: number }) {
       <td className={styles['state']} title={job.message ?? words(job.reason)}>
         <StateMark state={job.state} />
       </td>
-      <td data-label="Dataset" title={spec.dataset}>
+      <td className={styles['dataset']} title={spec.dataset}>
         {datasetName(spec.dataset)}
       </td>
-      <td data-label="Model" title={`latent ${count(spec.model.latentSize)}, batch ${count(spec.batchSize)}`}>
+      <td className={styles['model']} title={`latent ${count(spec.model.latentSize)}, batch ${count(spec.batchSize)}`}>
         {modelName(spec)}
       </td>
       <td className={styles['progress']}>
         <ProgressLine job={job} />
       </td>
-      <td data-label="Estimate" className={styles['number']}>
+      <td data-label="Estimate" className={`${styles['number']} ${styles['estimate']}`}>
         {figure(progress?.wEstimate)}
       </td>
-      <td data-label="Rate" className={styles['number']}>
-        {over ? nothing : rate(progress?.stepsPerSecond)}
+      <td className={`${styles['number']} ${styles['rate']}`}>{works ? rate(progress?.stepsPerSecond) : nothing}</td>
+      <td data-label="Time left" className={`${styles['number']} ${styles['left']}`}>
+        {works ? duration(progress?.etaSeconds) : nothing}
       </td>
-      <td data-label="Time left" className={styles['number']}>
-        {over ? nothing : duration(progress?.etaSeconds)}
-      </td>
-      <td data-label="Age" className={styles['number']} title={moment(job.createdAt)}>
-        {duration((now - Date.parse(job.createdAt)) / 1000)}
+      <td className={`${styles['number']} ${styles['age']}`} title={moment(job.createdAt)}>
+        {roughly((now - Date.parse(job.createdAt)) / 1000)}
       </td>
     </tr>
   )
