@@ -1,0 +1,22 @@
+import { type Layer, sequential } from '../layer.js'
+import { batchNorm, extraConvolution, halving, leakyReluLayer, scoring } from '../layers.js'
+import type { CriticShape } from '../shapes.js'
+
+/** The authors' DCGAN_D: images [n, size, size, channels] to scores [n]; no batch norm on the first layer, no sigmoid. */
+export function dcgan({ imageSize, channels, filters, extraLayers }: CriticShape): Layer {
+  const layers = [halving(`main.initial:${channels}-${filters}:conv`, { from: channels, to: filters }), leakyReluLayer]
+  const block = (prefix: string, width: number, convolution: Layer) =>
+    layers.push(convolution, batchNorm(`main.${prefix}:${width}:batchnorm`, width), leakyReluLayer)
+
+  let width = filters
+  for (let t = 0; t < extraLayers; t++) {
+    block(`extra-layers-${t}`, width, extraConvolution(`main.extra-layers-${t}:${width}:conv`, width))
+  }
+  for (let size = imageSize / 2; size > 4; size /= 2) {
+    const to = width * 2
+    block('pyramid', to, halving(`main.pyramid:${width}-${to}:conv`, { from: width, to }))
+    width = to
+  }
+  layers.push(scoring(`main.final:${width}-1:conv`, width))
+  return sequential(layers)
+}

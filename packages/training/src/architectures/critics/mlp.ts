@@ -1,0 +1,20 @@
+import { type Layer, sequential } from '../layer.js'
+import { linear, reluLayer, reshape } from '../layers.js'
+import type { CriticShape } from '../shapes.js'
+
+/** The authors' MLP_D: images [n, size, size, channels] to scores [n] through three hidden ReLU layers. */
+export function mlp({ imageSize, channels, filters }: CriticShape): Layer {
+  const pixels = channels * imageSize ** 2
+  const hidden = { from: filters, to: filters }
+  return sequential([
+    reshape([-1, pixels]),
+    linear('main.0', { from: pixels, to: filters }, { fromImage: { size: imageSize, channels } }),
+    reluLayer,
+    linear('main.2', hidden),
+    reluLayer,
+    linear('main.4', hidden),
+    reluLayer,
+    linear('main.6', { from: filters, to: 1 }),
+    reshape([-1]),
+  ])
+}

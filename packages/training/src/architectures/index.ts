@@ -1,0 +1,35 @@
+import type { CriticKind, GeneratorKind, Model } from '@kantor/contracts'
+import { dcgan as dcganCritic } from './critics/dcgan.js'
+import { mlp as mlpCritic } from './critics/mlp.js'
+import { dcgan } from './generators/dcgan.js'
+import { dcganNobn } from './generators/dcgan-nobn.js'
+import { mlp } from './generators/mlp.js'
+import type { Layer } from './layer.js'
+import type { CriticShape, GeneratorShape } from './shapes.js'
+
+/** One line per kind; the compiler refuses a kind of the contracts that has none. */
+export const generators = {
+  dcgan,
+  'dcgan-nobn': dcganNobn,
+  mlp,
+} satisfies Record<GeneratorKind, (shape: GeneratorShape) => Layer>
+
+export const critics = {
+  dcgan: dcganCritic,
+  mlp: mlpCritic,
+} satisfies Record<CriticKind, (shape: CriticShape) => Layer>
+
+export interface Networks {
+  generator: Layer
+  critic: Layer
+}
+
+/** The two networks of a job. @throws RangeError when the shapes do not fit the kind. */
+export function buildNetworks(model: Model, channels: number): Networks {
+  const { imageSize, latentSize, extraLayers } = model
+  const shared = { imageSize, channels, extraLayers }
+  return {
+    generator: generators[model.generator]({ ...shared, latentSize, filters: model.generatorFilters }),
+    critic: critics[model.critic]({ ...shared, filters: model.criticFilters }),
+  }
+}

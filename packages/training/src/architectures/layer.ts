@@ -1,0 +1,27 @@
+import type { Tensor, Variable } from '@kantor/engine'
+import type { Parameter } from './parameter.js'
+
+/**
+ * Where batch norm takes its statistics from.
+ * `train`: the batch, and the running statistics move on (PyTorch's train mode; the authors never leave it).
+ * `batch`: the batch, running statistics untouched (sample grids). `running`: the running statistics (eval mode).
+ */
+export type BatchNormMode = 'train' | 'batch' | 'running'
+
+export interface Context {
+  variable(name: string): Variable
+  batchNorm: BatchNormMode
+}
+
+/** A piece of a network: its parameters in PyTorch's order, and what it computes. */
+export interface Layer {
+  parameters: readonly Parameter[]
+  apply(x: Tensor, context: Context): Tensor
+}
+
+export const sequential = (layers: readonly Layer[]): Layer => ({
+  parameters: layers.flatMap((layer) => layer.parameters),
+  apply: (x, context) => layers.reduce((value, layer) => layer.apply(value, context), x),
+})
+
+export const activation = (apply: (x: Tensor) => Tensor): Layer => ({ parameters: [], apply })

@@ -1,0 +1,159 @@
+import {
+  batchNormInference,
+  batchNormTraining,
+  convolve,
+  convolveTransposed,
+  leakyRelu,
+  relu,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tanh,
+  tf,
+} from '@kantor/engine'
+import { activation, type Layer } from './layer.js'
+import { type Init, type Parameter, permuted, plain } from './parameter.js'
+
+// Tensors are NHWC inside. The authors' weights_init: every Conv* weight N(0, 0.02), every BatchNorm scale N(1, 0.02)
+// (0.02 is the standard deviation), offsets 0; Linear keeps PyTorch's default.
+
+const convolutionInit: Init = { kind: 'normal', mean: 0, deviation: 0.02 }
+
+const weight = (name: string, torchShape: number[], layout: Parameter['layout'], init: Init): Parameter => ({
+  name: `${name}.weight`,
+  torchShape,
+  layout,
+  init,
+  role: 'weight',
+})
+
+interface Channels {
+  from: number
+  to: number
+}
+
+/** Conv2d(from, to, 4, stride 2, padding 1), no bias: halves the image. */
+export const halving = (name: string, channels: Channels): Layer => convolution(name, channels, 4, 2)
+
+/** Conv2d(channels, channels, 3, stride 1, padding 1), no bias. */
+export const extraConvolution = (name: string, channels: number): Layer =>
+  convolution(name, { from: channels, to: channels }, 3, 1)
+
+function convolution(name: string, { from, to }: Channels, size: number, strides: number): Layer {
+  const torchShape = [to, from, size, size]
+  const parameter = weight(name, torchShape, permuted(torchShape, [2, 3, 1, 0]), convolutionInit)
+  return {
+    parameters: [parameter],
+    apply: (x, { variable }) => convolve(x as Tensor4D, variable(parameter.name) as Tensor4D, strides, 'same'),
+  }
+}
+
+/** ConvTranspose2d(from, to, 4, stride 2, padding 1), no bias: doubles the image. */
+export function doubling(name: string, { from, to }: Channels): Layer {
+  const torchShape = [from, to, 4, 4]
+  const parameter = weight(name, torchShape, permuted(torchShape, [2, 3, 1, 0]), convolutionInit)
+  return {
+    parameters: [parameter],
+    apply: (x, { variable }) => convolveTransposed(x as Tensor4D, variable(parameter.name) as Tensor4D, 2),
+  }
+}
+
+/** ConvTranspose2d(from, to, 4) on a 1 × 1 image: latent [n, from] to [n, 4, 4, to], which is one matrix product. */
+export function projection(name: string, { from, to }: Channels): Layer {
+  const torchShape = [from, to, 4, 4]
+  const layout = permuted(torchShape, [0, 2, 3, 1], [from, 16 * to])
+  const parameter = weight(name, torchShape, layout, convolutionInit)
+  return {
+    parameters: [parameter],
+    apply: (x, { variable }) =>
+      tf.reshape(tf.matMul(x as Tensor2D, variable(parameter.name) as Tensor2D), [-1, 4, 4, to]),
+  }
+}
+
+/** Conv2d(from, 1, 4) on a 4 × 4 image: one score per image, [n], again one matrix product. */
+export function scoring(name: string, from: number): Layer {
+  const torchShape = [1, from, 4, 4]
+  const parameter = weight(name, torchShape, permuted(torchShape, [2, 3, 1, 0], [16 * from, 1]), convolutionInit)
+  return {
+    parameters: [parameter],
+    apply: (x, { variable }) =>
+      tf.reshape(tf.matMul(tf.reshape(x, [-1, 16 * from]), variable(parameter.name) as Tensor2D), [-1]),
+  }
+}
+
+/** BatchNorm2d with PyTorch's defaults: ε 1e-5, momentum 0.1, unbiased running variance. */
+export function batchNorm(name: string, channels: number): Layer {
+  const parameter = (suffix: string, init: Init, role: Parameter['role']): Parameter => ({
+    name: `${name}.${suffix}`,
+    torchShape: [channels],
+    layout: plain([channels]),
+    init,
+    role,
+  })
+  const scale = parameter('weight', { kind: 'normal', mean: 1, deviation: 0.02 }, 'batch-norm')
+  const offset = parameter('bias', { kind: 'constant', value: 0 }, 'batch-norm')
+  const mean = parameter('running_mean', { kind: 'constant', value: 0 }, 'running')
+  const variance = parameter('running_var', { kind: 'constant', value: 1 }, 'running')
+  const epsilon = 1e-5
+  return {
+    parameters: [scale, offset, mean, variance],
+    apply(x, { variable, batchNorm: mode }) {
+      const vector = ({ name: key }: Parameter) => variable(key) as unknown as Tensor1D
+      const state = {
+        scale: vector(scale),
+        offset: vector(offset),
+        runningMean: vector(mean),
+        runningVariance: vector(variance),
+      }
+      if (mode === 'running') return batchNormInference(x as Tensor4D, state, { epsilon })
+      const result = batchNormTraining(x as Tensor4D, state, { epsilon, momentum: 0.1 })
+      if (mode === 'train') {
+        variable(mean.name).assign(result.runningMean)
+        variable(variance.name).assign(result.runningVariance)
+      }
+      return result.y
+    },
+  }
+}
+
+/** Image geometry, where a Linear layer reads or writes one: PyTorch flattens C × H × W, we flatten H × W × C. */
+export interface ImageShape {
+  size: number
+  channels: number
+}
+
+/** Linear(from, to) on [n, from]. `fromImage` / `toImage` say that one side is a flattened image. */
+export function linear(
+  name: string,
+  { from, to }: Channels,
+  { fromImage, toImage }: { fromImage?: ImageShape; toImage?: ImageShape } = {},
+): Layer {
+  const init: Init = { kind: 'uniform', bound: 1 / Math.sqrt(from) }
+  const inAxes = fromImage ? [fromImage.channels, fromImage.size, fromImage.size] : [from]
+  const outAxes = toImage ? [toImage.channels, toImage.size, toImage.size] : [to]
+  const last = (axes: number[], offset: number) => (axes.length === 3 ? [1, 2, 0] : [0]).map((axis) => axis + offset)
+  const layout = permuted([...outAxes, ...inAxes], [...last(inAxes, outAxes.length), ...last(outAxes, 0)], [from, to])
+  const matrix = weight(name, [to, from], layout, init)
+  const bias: Parameter = {
+    name: `${name}.bias`,
+    torchShape: [to],
+    layout: permuted(outAxes, last(outAxes, 0), [to]),
+    init,
+    role: 'weight',
+  }
+  return {
+    parameters: [matrix, bias],
+    apply: (x, { variable }) =>
+      tf.add(tf.matMul(x as Tensor2D, variable(matrix.name) as Tensor2D), variable(bias.name)),
+  }
+}
+
+export const reluLayer: Layer = activation(relu)
+
+export const tanhLayer: Layer = activation(tanh)
+
+/** The authors' negative slope. */
+export const leakyReluLayer: Layer = activation((x: Tensor) => leakyRelu(x, 0.2))
+
+export const reshape = (shape: number[]): Layer => activation((x) => tf.reshape(x, shape))

@@ -1,0 +1,12 @@
+export interface CriticShape {
+  /** Pixels per side, 16 · 2^k. */
+  imageSize: number
+  channels: number
+  /** The authors' ngf or ndf. */
+  filters: number
+  extraLayers: number
+}
+
+export interface GeneratorShape extends CriticShape {
+  latentSize: number
+}

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto'
+import type { JobSpec } from '@kantor/contracts'
+import type { TensorFlowDescription } from '@kantor/engine'
+import type { Determinism } from '../events.js'
+import type { Game } from '../game.js'
+import type { Player } from '../player.js'
+import { int64Scalar, readSafetensors, SafetensorsError, type StoredTensor, writeSafetensors } from './safetensors.js'
+import { loadSlots, loadWeights, storedSlots, storedWeights } from './weights.js'
+
+const FORMAT = 'kantor-checkpoint'
+const FORMAT_VERSION = 1
+
+/** Where a run is. Between two generator steps this, the weights and the optimizer slots are its whole state. */
+export interface RunState {
+  /** Generator steps done. */
+  step: number
+  criticStep: number
+  /** Complete passes over the data. */
+  epoch: number
+  /** Batches of the current epoch already used. */
+  cursor: number
+  /** Training time over all attempts. */
+  elapsedSeconds: number
+}
+
+export interface CheckpointContext {
+  spec: JobSpec
+  channels: number
+  runtime: TensorFlowDescription
+  determinism: Determinism
+}
+
+/** A checkpoint that does not belong to this job or this version. */
+export class CheckpointError extends Error {
+  override name = 'CheckpointError'
+}
+
+/** Hash of what decides the course of a run. Budget, sampling and checkpoint cadence, and the device may change. */
+export function courseHash(spec: JobSpec, channels: number): string {
+  const { dataset, model, objective, optimizer, schedule, batchSize, precision, seed } = spec
+  const course = { channels, dataset, model, objective, optimizer, schedule, batchSize, precision, seed }
+  return createHash('sha256').update(JSON.stringify(course, sortKeys)).digest('hex')
+}
+
+const sortKeys = (_key: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value
+
+/** The players under the names of the authors' classes; `netG.` and `netD.` stripped, `load_state_dict` takes them. */
+const playersOf = ({ generator, critic }: Game) =>
+  [
+    { player: generator, weights: 'netG.', slots: 'optimizerG.' },
+    { player: critic, weights: 'netD.', slots: 'optimizerD.' },
+  ] as const
+
+/**
+ * One safetensors file with everything that a resume needs, or null when a weight is not finite.
+ * Reads all weights back from the device.
+ */
+export function writeCheckpoint(game: Game, state: RunState, context: CheckpointContext): Uint8Array | null {
+  const tensors: [string, StoredTensor][] = []
+  for (const { player, weights, slots } of playersOf(game)) {
+    tensors.push(...storedWeights(player, weights), ...storedSlots(player, slots))
+  }
+  if (tensors.some(([, tensor]) => !isFinite(tensor))) return null
+  // PyTorch counts the batches of every batch norm. Batches per critic step: G one, D two; per generator step: one each.
+  tensors.push(...batchCounts(game.generator, 'netG.', state.criticStep + state.step))
+  tensors.push(...batchCounts(game.critic, 'netD.', 2 * state.criticStep + state.step))
+  return writeSafetensors(tensors, {
+    format: FORMAT,
+    formatVersion: String(FORMAT_VERSION),
+    state: JSON.stringify(state),
+    courseHash: courseHash(context.spec, context.channels),
+    spec: JSON.stringify(context.spec),
+    optimizerSteps: JSON.stringify({ generator: game.generator.optimizer.steps, critic: game.critic.optimizer.steps }),
+    runtime: JSON.stringify(context.runtime),
+    determinism: context.determinism,
+  })
+}
+
+const isFinite = ({ bytes }: StoredTensor): boolean =>
+  new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).every((value) => Number.isFinite(value))
+
+const batchCounts = ({ weights }: Player, prefix: string, count: number): [string, StoredTensor][] =>
+  weights
+    .map(({ parameter }) => parameter.name)
+    .filter((name) => name.endsWith('.running_mean'))
+    .map((name) => [`${prefix}${name.replace(/running_mean$/, 'num_batches_tracked')}`, int64Scalar(count)])
+
+/**
+ * Puts a checkpoint's numbers into `game`.
+ * @throws SafetensorsError when the file is damaged, CheckpointError when it belongs to another run.
+ */
+export function restoreCheckpoint(
+  bytes: Uint8Array,
+  game: Game,
+  context: CheckpointContext,
+): { state: RunState; determinism: Determinism } {
+  const file = readSafetensors(bytes)
+  const { metadata } = file
+  if (metadata['format'] !== FORMAT) throw new CheckpointError('the file is no Kantor checkpoint (metadata `format`)')
+  if (Number(metadata['formatVersion']) !== FORMAT_VERSION) {
+    throw new CheckpointError(
+      `the checkpoint has format version ${metadata['formatVersion']}, this release reads ${FORMAT_VERSION}`,
+    )
+  }
+  if (metadata['courseHash'] !== courseHash(context.spec, context.channels)) {
+    throw new CheckpointError('the checkpoint was made by a job with another spec, dataset or seed')
+  }
+  const state = parse<RunState>(metadata, 'state')
+  const counts = ['step', 'criticStep', 'epoch', 'cursor'] as const
+  if (counts.some((key) => !Number.isSafeInteger(state[key]) || state[key] < 0)) {
+    throw new SafetensorsError(`the checkpoint's state is damaged: ${metadata['state']}`)
+  }
+  for (const { player, weights, slots } of playersOf(game)) {
+    loadWeights(player, file, weights)
+    loadSlots(player, file, slots)
+  }
+  const steps = parse<{ generator: number; critic: number }>(metadata, 'optimizerSteps')
+  game.generator.optimizer.steps = steps.generator
+  game.critic.optimizer.steps = steps.critic
+  const same = sameRuntime(parse<TensorFlowDescription>(metadata, 'runtime'), context.runtime)
+  const exact = same && metadata['determinism'] === 'bitwise' && context.determinism === 'bitwise'
+  return { state, determinism: exact ? 'bitwise' : 'best-effort' }
+}
+
+/** Other kernels or another split of the work over threads round differently. */
+const sameRuntime = (a: TensorFlowDescription, b: TensorFlowDescription): boolean =>
+  a.tensorflow === b.tensorflow && a.device === b.device && a.processor === b.processor && a.threads === b.threads
+
+function parse<T>(metadata: Record<string, string>, key: string): T {
+  try {
+    return JSON.parse(metadata[key] ?? '') as T
+  } catch (cause) {
+    throw new SafetensorsError(`the checkpoint's metadata ${key} is missing or damaged`, { cause })
+  }
+}

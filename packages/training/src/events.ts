@@ -1,0 +1,32 @@
+import type { CurvePoint } from '@kantor/contracts'
+
+/** Square images of one dataset, already at the size of the job. */
+export interface ImageSource {
+  readonly numImages: number
+  /** Pixels per side. */
+  readonly imageSize: number
+  readonly channels: number
+  /** NHWC uint8 of the images with these indices, one after the other. */
+  read(indices: Int32Array): Uint8Array
+}
+
+export type Determinism = 'bitwise' | 'best-effort'
+
+/** What a training run tells. Steps are generator steps. */
+export type TrainEvent =
+  | { type: 'ready'; step: number; determinism: Determinism }
+  /** One per generator step; `epoch` counts complete passes over the data before it. */
+  | { type: 'point'; point: CurvePoint; epoch: number }
+  /** NHWC uint8 images from the job's fixed latents. */
+  | { type: 'sample'; step: number; images: Uint8Array; numImages: number; imageSize: number; channels: number }
+  /** A safetensors file that `train({ resume })` takes. */
+  | { type: 'checkpoint'; step: number; bytes: Uint8Array }
+  | { type: 'done'; step: number; outcome: 'budget' | 'stopped' }
+
+/** What the outside world tells a run. Both are asked between generator steps. */
+export interface TrainControl {
+  /** End soon: the run closes with a sample, a checkpoint and `done`. */
+  shouldStop(): boolean
+  /** Seconds since this call of `train` began. Earlier attempts are counted in the checkpoint. */
+  elapsedSeconds(): number
+}

@@ -1,0 +1,14 @@
+export { CheckpointError, courseHash, type RunState } from './checkpoint/checkpoint.js'
+export {
+  type Dtype,
+  readSafetensors,
+  SafetensorsError,
+  type SafetensorsFile,
+  type StoredTensor,
+  writeSafetensors,
+} from './checkpoint/safetensors.js'
+export { DivergedError } from './diverged.js'
+export type { Determinism, ImageSource, TrainControl, TrainEvent } from './events.js'
+export { train, type TrainOptions } from './train.js'
+export { type ParityConfig, ParityNotSupportedError } from './parity/config.js'
+export { parityBars, type ParityErrors, type ParityResult, replayParity } from './parity/replay.js'

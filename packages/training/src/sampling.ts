@@ -1,0 +1,24 @@
+import type { JobSpec } from '@kantor/contracts'
+import { tf } from '@kantor/engine'
+import type { TrainEvent } from './events.js'
+import type { Game } from './game.js'
+import { drawLatents } from './latents.js'
+import { toBytes } from './pixels.js'
+
+/**
+ * Images from the job's fixed latents, batch norm by the statistics of this very batch as the authors do. Unlike theirs,
+ * our grids leave the running statistics alone: looking at a run must not change it.
+ */
+export function sample(
+  game: Game,
+  spec: Pick<JobSpec, 'model' | 'sampling' | 'seed'>,
+  at: { step: number; channels: number },
+): Extract<TrainEvent, { type: 'sample' }> {
+  const { imageSize, latentSize } = spec.model
+  const numImages = spec.sampling.count
+  const images = tf.tidy(() => {
+    const latentNZ = drawLatents({ count: numImages, latentSize }, spec.seed, { stream: 'sampleLatent' })
+    return toBytes(game.generator.forward(latentNZ, 'batch').dataSync<'float32'>())
+  })
+  return { type: 'sample', step: at.step, images, numImages, imageSize, channels: at.channels }
+}
