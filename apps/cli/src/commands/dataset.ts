@@ -1,0 +1,108 @@
+import { resolve } from 'node:path'
+import { DatasetId } from '@kantor/contracts'
+import { type DatasetSource, importDataset } from '@kantor/datasets'
+import { openDatabase, registerDataset } from '@kantor/db'
+import { Command, InvalidArgumentError } from 'commander'
+import { Failure } from '../failure.js'
+import { note, print, printJson, table } from '../output.js'
+import { connect, databaseUrlFor, globalsOf, settings } from '../settings.js'
+import { openObjectStore } from '../stack/built-in-datasets.js'
+
+/** `kantor dataset …`: bring images in, and see what is there. */
+export function dataset(): Command {
+  const group = new Command('dataset').description('Import and list datasets')
+  group.addCommand(importCommand())
+  group.addCommand(list())
+  return group
+}
+
+interface ImportFlags {
+  folder?: string
+  channels?: 1 | 3
+  idxImages?: string
+  idxLabels?: string
+  builtIn?: 'mnist' | 'fashion-mnist'
+  json?: boolean
+}
+
+function importCommand(): Command {
+  return new Command('import')
+    .description(
+      'Import images under an id; needs the database (DATABASE_URL or a running local stack) and the object store',
+    )
+    .argument('<id>', 'lower case letters, digits and dashes', datasetId)
+    .option('--folder <directory>', 'JPEG, PNG and WebP files; the first sub-folder is the label')
+    .option('--channels <count>', 'with --folder: 1 grey or 3 colour (default: what the images are)', channelCount)
+    .option('--idx-images <file>', 'IDX file of images, plain or gzipped')
+    .option('--idx-labels <file>', 'IDX file of their labels')
+    .option('--built-in <name>', 'mnist, or fashion-mnist where Debian’s package is installed', builtIn)
+    .option('--json', 'one JSON document on stdout')
+    .action(async (id: string, flags: ImportFlags, command: Command) => {
+      const source = sourceOf(flags)
+      const env = settings(globalsOf(command))
+      const db = await openDatabase(await databaseUrlFor(env))
+      const store = await openObjectStore(env)
+      try {
+        const found = await importDataset({ id, source, store, log: { info: note, warn: note } })
+        const registered = await registerDataset(db, found)
+        if (flags.json) return printJson(registered)
+        note(`${registered.numImages} images from ${registered.source}`)
+        print(`${registered.id}@${registered.version}`)
+      } finally {
+        await store.close()
+        await db.close()
+      }
+    })
+}
+
+function sourceOf({ folder, channels, idxImages, idxLabels, builtIn: name }: ImportFlags): DatasetSource {
+  const sources: (DatasetSource | undefined)[] = [
+    folder === undefined ? undefined : { kind: 'folder', directory: resolve(folder), ...(channels && { channels }) },
+    idxImages === undefined
+      ? undefined
+      : { kind: 'idx', images: resolve(idxImages), ...(idxLabels !== undefined && { labels: resolve(idxLabels) }) },
+    name === undefined ? undefined : { kind: name },
+  ]
+  const [source, ...more] = sources.filter((one) => one !== undefined)
+  if (source === undefined || more.length > 0) {
+    throw new Failure('usage', 'give one source: --folder, --idx-images or --built-in')
+  }
+  return source
+}
+
+function datasetId(value: string): string {
+  const parsed = DatasetId.safeParse(value)
+  if (!parsed.success) throw new InvalidArgumentError('It must be 1 to 63 lower case letters, digits or dashes.')
+  return parsed.data
+}
+
+function channelCount(value: string): 1 | 3 {
+  if (value !== '1' && value !== '3') throw new InvalidArgumentError('It must be 1 or 3.')
+  return value === '1' ? 1 : 3
+}
+
+function builtIn(value: string): 'mnist' | 'fashion-mnist' {
+  if (value !== 'mnist' && value !== 'fashion-mnist')
+    throw new InvalidArgumentError('It must be mnist or fashion-mnist.')
+  return value
+}
+
+function list(): Command {
+  return new Command('list')
+    .description('The newest version of every dataset')
+    .option('--json', 'one JSON document on stdout')
+    .action(async (options: { json?: boolean }, command: Command) => {
+      const { client } = await connect(command)
+      const { items } = await client.listDatasets()
+      if (options.json) return printJson({ items })
+      if (items.length === 0) return note('no datasets')
+      const rows = items.map((one) => [
+        `${one.id}@${one.version}`,
+        String(one.numImages),
+        String(one.channels),
+        String(one.labels.length),
+        one.source,
+      ])
+      print(table(['DATASET', 'IMAGES', 'CHANNELS', 'LABELS', 'SOURCE'], rows, [1, 2, 3]))
+    })
+}

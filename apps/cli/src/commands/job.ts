@@ -1,0 +1,169 @@
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { isTerminal, type Job, type JobEvent, JobState } from '@kantor/contracts'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { Failure } from '../failure.js'
+import { wholeNumber } from '../arguments.js'
+import { duration, figure, note, print, printJson, table } from '../output.js'
+import { connect } from '../settings.js'
+import { watchUntilOver } from '../watch.js'
+
+/** `kantor job …`: jobs through the API. */
+export function job(): Command {
+  const group = new Command('job').description('Submit, follow and cancel training jobs')
+  group.addCommand(submit())
+  group.addCommand(list())
+  group.addCommand(show())
+  group.addCommand(watch())
+  group.addCommand(cancel())
+  return group
+}
+
+const json = () => new Option('--json', 'one JSON document on stdout')
+
+function submit(): Command {
+  return new Command('submit')
+    .description('Submit a job; prints its id')
+    .argument('<file>', 'JSON body of POST /jobs, or - for stdin')
+    .option('--name <name>', 'instead of the name in the file')
+    .option('--wait', 'follow it to its end; exit 1 when it does not succeed')
+    .addOption(json())
+    .action(async (file: string, options: { name?: string; wait?: boolean; json?: boolean }, command: Command) => {
+      const { client, url } = await connect(command)
+      const body = await readBody(file)
+      const created = await client.createJob({
+        body: { ...body, ...(options.name !== undefined && { name: options.name }) } as never,
+      })
+      for (const { pointer, message } of created.lint) note(`note: ${pointer}: ${message}`)
+      note(`${created.name} is ${created.state}: ${url}/ui/jobs/${created.id}`)
+      if (!options.wait) return options.json ? printJson(created) : print(created.id)
+      if (!options.json) print(created.id)
+      await follow(command, created.id, options)
+    })
+}
+
+async function readBody(file: string): Promise<Record<string, unknown>> {
+  const name = file === '-' ? 'stdin' : file
+  const content = await (file === '-' ? text(process.stdin) : readFile(file, 'utf8')).catch((error: unknown) => {
+    throw new Failure('usage', `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  })
+  if (content.trim() === '') throw new Failure('usage', `${name} is empty: it must hold the JSON body of a job`)
+  let body: unknown
+  try {
+    body = JSON.parse(content)
+  } catch (error) {
+    throw new Failure('usage', `${name} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new Failure('usage', `${name} must hold a JSON object, such as {"spec": {"dataset": "mnist"}}`)
+  }
+  return body as Record<string, unknown>
+}
+
+function list(): Command {
+  return new Command('list')
+    .description('Jobs, newest first')
+    .option('--state <states>', `only these, with commas between (${JobState.options.join(', ')})`, states)
+    .option('--limit <count>', 'at most this many', wholeNumber(1, 200), 50)
+    .addOption(json())
+    .action(async (options: { state?: JobState[]; limit: number; json?: boolean }, command: Command) => {
+      const { client } = await connect(command)
+      const page = await client.listJobs({
+        query: { limit: options.limit, ...(options.state && { state: options.state }) },
+      })
+      if (options.json) return printJson(page)
+      if (page.items.length === 0) return note('no jobs')
+      print(table(['ID', 'NAME', 'STATE', 'STEP', 'W ESTIMATE', 'ETA', 'CREATED'], page.items.map(row), [3, 4, 5]))
+      if (page.nextCursor !== null) note(`there are more; the newest ${page.items.length} are shown (--limit)`)
+    })
+}
+
+const row = (one: Job): string[] => [
+  one.id,
+  one.name.slice(0, 40),
+  one.state,
+  one.progress ? `${one.progress.step}${one.progress.totalSteps === null ? '' : `/${one.progress.totalSteps}`}` : '–',
+  figure(one.progress?.wEstimate),
+  isTerminal(one.state) ? '–' : duration(one.progress?.etaSeconds),
+  one.createdAt.slice(0, 19).replace('T', ' '),
+]
+
+function states(value: string): JobState[] {
+  const parsed = JobState.array().safeParse(value.split(','))
+  if (!parsed.success) throw new InvalidArgumentError(`States are: ${JobState.options.join(', ')}.`)
+  return parsed.data
+}
+
+function show(): Command {
+  return new Command('show')
+    .description('One job: where it is, why, and how it got there')
+    .argument('<id>')
+    .addOption(json())
+    .action(async (id: string, options: { json?: boolean }, command: Command) => {
+      const { client, url } = await connect(command)
+      const one = await client.getJob({ params: { id } })
+      const events = await client.listEvents({ params: { id } })
+      if (options.json) return printJson({ ...one, events: events.items })
+      print(table([], describe(one)))
+      print('')
+      print(table(['WHEN', 'FROM', 'TO', 'REASON', 'BY', 'MESSAGE'], events.items.map(eventRow)))
+      note(`${url}/ui/jobs/${id}`)
+    })
+}
+
+const describe = (one: Job): string[][] => [
+  ['id', one.id],
+  ['name', one.name],
+  ['state', `${one.state} (${one.reason})`],
+  ...(one.message === null ? [] : [['message', one.message]]),
+  ['attempt', String(one.attempt)],
+  ...(one.worker === null ? [] : [['worker', one.worker]]),
+  ['step', row(one)[3] ?? '–'],
+  ['rate', one.progress?.stepsPerSecond ? `${figure(one.progress.stepsPerSecond, 2)} steps/s` : '–'],
+  ['W estimate', figure(one.progress?.wEstimate)],
+  ['spec', JSON.stringify(one.spec)],
+]
+
+const eventRow = (event: JobEvent): string[] => [
+  event.at.slice(0, 19).replace('T', ' '),
+  event.from ?? '',
+  event.to,
+  event.reason,
+  event.actor,
+  event.message ?? '',
+]
+
+function watch(): Command {
+  return new Command('watch')
+    .description('Follow a job to its end; Ctrl-C leaves it running. Exit 1 when it does not succeed')
+    .argument('<id>')
+    .option('--timeout <seconds>', 'give up watching after this long (exit 7)', wholeNumber(1, 31_536_000))
+    .addOption(json())
+    .action(async (id: string, options: { timeout?: number; json?: boolean }, command: Command) =>
+      follow(command, id, options),
+    )
+}
+
+async function follow(command: Command, id: string, options: { timeout?: number; json?: boolean }): Promise<void> {
+  const { client } = await connect(command)
+  const { job: one } = await watchUntilOver(client, id, {
+    ...(options.timeout !== undefined && { timeoutSeconds: options.timeout }),
+  })
+  if (options.json) printJson(one)
+  const message = `${one.name} ${one.state} (${one.reason})${one.message === null ? '' : `: ${one.message}`}`
+  if (one.state !== 'succeeded' && one.state !== 'stopped') throw new Failure('failed', message)
+  note(message)
+}
+
+function cancel(): Command {
+  return new Command('cancel')
+    .description('Cancel a job; once more is no error')
+    .argument('<id>')
+    .addOption(json())
+    .action(async (id: string, options: { json?: boolean }, command: Command) => {
+      const { client } = await connect(command)
+      const one = await client.cancelJob({ params: { id } })
+      if (options.json) return printJson(one)
+      note(`${one.name} is ${one.state}`)
+    })
+}

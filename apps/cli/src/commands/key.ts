@@ -1,0 +1,77 @@
+import { Scope } from '@kantor/contracts'
+import { createKey, type Database, listKeys, openDatabase, revokeKey } from '@kantor/db'
+import { Command, Option } from 'commander'
+import { wholeNumber } from '../arguments.js'
+import { Failure } from '../failure.js'
+import { note, print, printJson, table } from '../output.js'
+import { databaseUrlFor, globalsOf, settings } from '../settings.js'
+
+/** `kantor key …`: API keys, straight in the database. */
+export function key(): Command {
+  const group = new Command('key').description('API keys (DATABASE_URL or a running local stack)')
+  group.addCommand(create())
+  group.addCommand(list())
+  group.addCommand(revoke())
+  return group
+}
+
+async function withDatabase<T>(command: Command, use: (db: Database) => Promise<T>): Promise<T> {
+  const db = await openDatabase(await databaseUrlFor(settings(globalsOf(command))))
+  try {
+    return await use(db)
+  } finally {
+    await db.close()
+  }
+}
+
+function create(): Command {
+  return new Command('create')
+    .description('Create a key; it is printed once and stored only as a hash')
+    .requiredOption('--name <name>', 'who or what uses it')
+    .addOption(new Option('--scope <scope>', 'what it may do').choices(Scope.options).default('submit'))
+    .option('--days <days>', 'expires after so many days', wholeNumber(1, 36_500))
+    .option('--json', 'one JSON document on stdout')
+    .action(async (options: { name: string; scope: Scope; days?: number; json?: boolean }, command: Command) => {
+      const expiresAt = options.days === undefined ? undefined : new Date(Date.now() + options.days * 86_400_000)
+      const made = await withDatabase(command, (db) =>
+        createKey(db, { name: options.name, scope: options.scope, ...(expiresAt && { expiresAt }) }),
+      )
+      if (options.json) return printJson({ ...made, name: options.name, scope: options.scope })
+      note(`key ${made.id} (${options.scope}) for ${options.name}; it is shown only now:`)
+      print(made.key)
+    })
+}
+
+function list(): Command {
+  return new Command('list')
+    .description('Keys, without their secrets')
+    .option('--json', 'one JSON document on stdout')
+    .action(async (options: { json?: boolean }, command: Command) => {
+      const items = await withDatabase(command, listKeys)
+      if (options.json) return printJson({ items })
+      if (items.length === 0) return note('no keys: the API listens on loopback only')
+      const day = (date: Date | string | null | undefined) =>
+        date === null || date === undefined ? '–' : new Date(date).toISOString().slice(0, 16).replace('T', ' ')
+      const rows = items.map((one) => [
+        one.id,
+        one.name,
+        one.scope,
+        day(one.createdAt),
+        day(one.expiresAt),
+        day(one.revokedAt),
+      ])
+      print(table(['ID', 'NAME', 'SCOPE', 'CREATED', 'EXPIRES', 'REVOKED'], rows))
+    })
+}
+
+function revoke(): Command {
+  return new Command('revoke')
+    .description('Revoke a key at once')
+    .argument('<id>')
+    .action(async (id: string, _options: object, command: Command) => {
+      const revoked = await withDatabase(command, (db) => revokeKey(db, id))
+      if (!revoked)
+        throw new Failure('notFound', `there is no live key ${id}`, { remedy: 'kantor key list shows them' })
+      note(`key ${id} is revoked`)
+    })
+}

@@ -1,0 +1,56 @@
+import Table from 'cli-table3'
+import pc from 'picocolors'
+
+const plain = process.env['NO_COLOR'] || process.argv.includes('--no-color')
+/** Colours for stderr; stdout stays plain, so that a pipe reads the same as a person. */
+export const paint = pc.createColors(process.stderr.isTTY && !plain)
+
+/** One document on stdout. */
+export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2))
+export const print = (line: string): void => void process.stdout.write(`${line}\n`)
+/** For people: stderr, so that stdout stays data. */
+export const note = (line: string): void => void process.stderr.write(`${line}\n`)
+
+/** A table without frames, which survives copying into a mail. `right` holds the indices of number columns. */
+export function table(head: string[], rows: string[][], right: number[] = []): string {
+  const grid = new Table({
+    head,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    colAligns: head.map((_, index) => (right.includes(index) ? 'right' : 'left')),
+    chars: Object.fromEntries(
+      [
+        'top',
+        'top-mid',
+        'top-left',
+        'top-right',
+        'bottom',
+        'bottom-mid',
+        'bottom-left',
+        'bottom-right',
+        'left',
+        'left-mid',
+      ]
+        .concat(['mid', 'mid-mid', 'right', 'right-mid', 'middle'])
+        .map((name) => [name, '']),
+    ),
+  })
+  grid.push(...rows)
+  return grid
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+/** `1h 02m`, `3m 05s`, `12s`; a dash when unknown. */
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '–'
+  const whole = Math.max(0, Math.round(seconds))
+  const two = (value: number) => String(value).padStart(2, '0')
+  if (whole >= 3600) return `${Math.floor(whole / 3600)}h ${two(Math.floor((whole % 3600) / 60))}m`
+  return whole >= 60 ? `${Math.floor(whole / 60)}m ${two(whole % 60)}s` : `${whole}s`
+}
+
+/** A figure with `digits` decimals; a dash when there is none. */
+export const figure = (value: number | null | undefined, digits = 4): string =>
+  value === null || value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(digits)
