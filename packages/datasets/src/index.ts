@@ -1,3 +1,4 @@
+export { type DemoBaselines, demoBaselines } from './demo-baselines.js'
 export { type ImportOptions, importDataset } from './import-dataset.js'
 export type { ImageStore } from './image-store.js'
 export type { PreparedManifest } from './manifests.js'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -44,7 +44,8 @@ export async function prepareImages(options: PrepareOptions): Promise<PreparedIm
   const cached = await readCached(directory)
   if (cached) return { directory, manifest: cached }
 
-  const scratch = join(cacheDir, `.partial-${randomUUID()}`)
+  await sweepPartial(cacheDir)
+  const scratch = join(cacheDir, `${partialPrefix}${randomUUID()}`)
   await mkdir(scratch, { recursive: true })
   try {
     let manifest = await getStoredManifest(store, prefix, 'kantor-images/1')
@@ -62,12 +63,31 @@ export async function prepareImages(options: PrepareOptions): Promise<PreparedIm
   }
 }
 
+const partialPrefix = '.partial-'
+/** Longer than any preparation lasts between two files. */
+const abandonedMs = 24 * 3600 * 1000
+
+/** What a killed process left behind. */
+async function sweepPartial(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir).catch(() => [])) {
+    if (!name.startsWith(partialPrefix)) continue
+    const path = join(cacheDir, name)
+    const changed = (await stat(path).catch(() => null))?.mtimeMs ?? Infinity
+    if (Date.now() - changed > abandonedMs) await rm(path, { recursive: true, force: true })
+  }
+}
+
 /** Sizes only: whole directories are renamed into place after their hashes were checked. */
 async function readCached(directory: string): Promise<PreparedManifest | null> {
   const file = join(directory, manifestFile)
   const bytes = await readFile(file).catch(() => null)
   if (!bytes) return null
-  const manifest = parseManifest(bytes, 'kantor-images/1', file)
+  let manifest: PreparedManifest
+  try {
+    manifest = parseManifest(bytes, 'kantor-images/1', file)
+  } catch {
+    return null
+  }
   for (const entry of [...manifest.shards, manifest.labels]) {
     const size = entry && (await stat(join(directory, entry.file)).catch(() => null))?.size
     if (entry && size !== entry.sizeBytes) return null
