@@ -41,9 +41,9 @@ export async function openDatabase(url: string, options: OpenDatabaseOptions = {
   const adapter = new PrismaPg(pool)
   const prisma = new PrismaClient({ adapter }).$extends({
     query: {
-      $allOperations: async ({ args, query }) => {
+      $allOperations: async ({ args, query: run }) => {
         try {
-          return await query(args)
+          return await run(args)
         } catch (error) {
           throw translate(error)
         }

@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { CurveQuery, type CurveQueryInput, seriesNames } from '@kantor/contracts'
+import { aCheckpoint, aPoint, aSample, claim, openTestDatabase, submit, type TestDatabase } from '../tests/fixtures.js'
+import {
+  addCheckpoint,
+  addSample,
+  appendPoints,
+  type Database,
+  FencedError,
+  finishAttempt,
+  markRunning,
+  quarantineCheckpoint,
+  readCurve,
+  requestCancel,
+  rollbackCurve,
+} from './index.js'
+
+let opened: TestDatabase
+let db: Database
+beforeAll(async () => {
+  opened = await openTestDatabase()
+  db = opened.db
+})
+afterAll(() => opened.stop())
+
+const read = (jobId: string, query: CurveQueryInput = {}) => readCurve(db, jobId, CurveQuery.parse(query))
+const start = async () => {
+  const job = await submit(db)
+  return { job, fence: (await claim(db, job)).fence }
+}
+
+describe('the curve', () => {
+  test('keeps every float32 bit, not-a-numbers and infinities included', async () => {
+    const { job, fence } = await start()
+    const values = [0.1, -0, NaN, Infinity, -Infinity, 1.4e-45, -3.4028234663852886e38].map(Math.fround)
+    await appendPoints(
+      db,
+      fence,
+      values.map((value, i) => ({ step: i + 1, criticStep: 5, values: Float32Array.from(seriesNames, () => value) })),
+    )
+
+    const { rows } = await db.pool.query<{ w_estimate: number }>(
+      'SELECT w_estimate FROM curve_point WHERE job_id = $1 ORDER BY step',
+      [job.id],
+    )
+
+    expect(rows.map((row) => Math.fround(row.w_estimate))).toEqual(values)
+    const { series } = await read(job.id, { metrics: seriesNames.join(',') })
+    for (const name of seriesNames) {
+      expect(series[name]?.last).toEqual([values[0], -0, 'NaN', 'Infinity', '-Infinity', values[5], values[6]])
+      expect(series[name]?.min).toEqual([values[0], -0, null, null, null, values[5], values[6]])
+      expect(series[name]?.bad).toEqual([0, 0, 1, 1, 1, 0, 0])
+    }
+  })
+
+  test('gives buckets their extremes, mean, last value and counts, apart from what is not finite', async () => {
+    const { job, fence } = await start()
+    await appendPoints(
+      db,
+      fence,
+      [1, 5, NaN, 3, Infinity, 7, 2].map((value, i) => aPoint(i + 1, value)),
+    )
+
+    const { resolution, series } = await read(job.id, { maxPoints: '2', metrics: 'w_estimate' })
+
+    expect(resolution).toBe(4)
+    expect(series.w_estimate).toEqual({
+      x: [0, 4],
+      last: [NaN, 2].map((value) => (Number.isNaN(value) ? 'NaN' : value)),
+      min: [1, 2],
+      max: [5, 7],
+      mean: [3, 4],
+      n: [2, 3],
+      bad: [1, 1],
+    })
+  })
+
+  test('cuts to from and to, and medians there still see their neighbours outside', async () => {
+    const { job, fence } = await start()
+    await appendPoints(
+      db,
+      fence,
+      [9, 1, 8, 2, 7, 3].map((value, i) => aPoint(i + 1, value)),
+    )
+
+    const { series } = await read(job.id, { from: '2', to: '3', smooth: 'median:3', metrics: 'w_estimate' })
+
+    expect(series.w_estimate).toMatchObject({ x: [2, 3], last: [1, 8], smooth: [8, 2] })
+    const whole = await read(job.id, { smooth: 'median:3', metrics: 'w_estimate' })
+    expect(whole.series.w_estimate?.smooth).toEqual([5, 8, 2, 7, 3, 5])
+  })
+
+  test('takes a flush twice without a trace, and keeps the first value of a step', async () => {
+    const { job, fence } = await start()
+    await appendPoints(db, fence, [aPoint(1, 1), aPoint(2, 2)])
+    await appendPoints(db, fence, [aPoint(1, 1), aPoint(2, 99), aPoint(3, 3), aPoint(3, 4)])
+    await appendPoints(db, fence, [])
+
+    expect((await read(job.id)).series.w_estimate).toMatchObject({ x: [1, 2, 3], last: [1, 2, 3] })
+  })
+
+  test('lets no point of an older attempt in', async () => {
+    const { job, fence } = await start()
+    await appendPoints(db, fence, [aPoint(1, 1)])
+    await finishAttempt(db, fence, { to: 'queued', reason: 'preempted' })
+    await claim(db, job)
+
+    await expect(appendPoints(db, fence, [aPoint(2, 2)])).rejects.toThrow(FencedError)
+    await expect(rollbackCurve(db, fence, 0)).rejects.toThrow(FencedError)
+
+    expect((await read(job.id)).series.w_estimate?.x).toEqual([1])
+  })
+
+  test('shows the newest attempt, and keeps what it replaced under its number', async () => {
+    const { job, fence } = await start()
+    await appendPoints(db, fence, [aPoint(1, 1), aPoint(2, 2), aPoint(3, 3)])
+    await addSample(db, fence, aSample(3))
+    await finishAttempt(db, fence, { to: 'queued', reason: 'preempted' })
+    const second = await claim(db, job)
+    await rollbackCurve(db, second.fence, 1)
+    await appendPoints(db, second.fence, [aPoint(2, 20)])
+
+    const reply = await read(job.id)
+
+    expect(reply.series.w_estimate).toMatchObject({ x: [1, 2], last: [1, 20] })
+    expect(reply.marks).toEqual([{ step: 1, type: 'rollback' }])
+    const { rows } = await db.pool.query('SELECT epoch, step FROM curve_point WHERE job_id = $1 ORDER BY 1, 2', [
+      job.id,
+    ])
+    expect(rows).toHaveLength(4)
+  })
+
+  test('marks samples and good checkpoints, one per type and bucket, and step 0', async () => {
+    const { job, fence } = await start()
+    const points = Array.from({ length: 8 }, (_, i) => aPoint(i + 1, i))
+    for (const step of [0, 4, 5]) await addSample(db, fence, aSample(step))
+    await addCheckpoint(db, fence, aCheckpoint(8, points))
+    const bad = await addCheckpoint(db, fence, aCheckpoint(6))
+    await quarantineCheckpoint(db, bad.id)
+
+    expect((await read(job.id)).marks).toEqual([
+      { step: 0, type: 'sample' },
+      { step: 4, type: 'sample' },
+      { step: 5, type: 'sample' },
+      { step: 8, type: 'checkpoint' },
+    ])
+    expect((await read(job.id, { resolution: '4' })).marks).toEqual([
+      { step: 0, type: 'sample' },
+      { step: 4, type: 'sample' },
+      { step: 8, type: 'checkpoint' },
+    ])
+  })
+
+  test('moves its cursor for everything that changes a reply, and is complete when the job is over', async () => {
+    const { job, fence } = await start()
+    const seen: number[] = []
+    const look = async () => {
+      const reply = await read(job.id)
+      seen.push(reply.seq)
+      return reply.complete
+    }
+    await look()
+    await markRunning(db, fence)
+    for (const change of [
+      () => appendPoints(db, fence, [aPoint(1, 1)]),
+      () => addSample(db, fence, aSample(1)),
+      () => addCheckpoint(db, fence, aCheckpoint(1)),
+    ]) {
+      await change()
+      expect(await look()).toBe(false)
+    }
+    await requestCancel(db, job.id, 'user')
+    await finishAttempt(db, fence, { to: 'cancelled', reason: 'user' })
+
+    expect(await look()).toBe(true)
+    expect(new Set(seen).size).toBe(seen.length)
+    expect([...seen].sort((a, b) => a - b)).toEqual(seen)
+  })
+
+  test('of a job without points is empty, of no job is not-found', async () => {
+    const job = await submit(db)
+
+    const reply = await read(job.id, { from: '10', to: '5', smooth: 'median:5' })
+
+    expect(reply).toMatchObject({ resolution: 1, seq: 0, complete: false, reset: null, marks: [] })
+    expect(reply.series.w_estimate).toEqual({ x: [], last: [], min: [], max: [], mean: [], n: [], bad: [], smooth: [] })
+    await expect(read('00000000-0000-7000-8000-000000000000')).rejects.toMatchObject({ code: 'not-found' })
+  })
+
+  test('of more than a million raw points has no median, of fewer over as many steps it has', async () => {
+    const { job, fence } = await start()
+    await appendPoints(db, fence, [aPoint(1, 1), aPoint(3_000_000, 2)])
+    expect((await read(job.id, { smooth: 'median:101' })).series.w_estimate?.smooth).toEqual([1.5, 1.5])
+
+    await db.pool.query(
+      `INSERT INTO curve_point (job_id, epoch, step, critic_step, w_estimate, critic_loss, gen_loss, critic_real, critic_fake, seq)
+       SELECT $1, 1, step, 0, step % 1000, 0, 0, 0, 0, 2 FROM generate_series(2, 1000000) AS step`,
+      [job.id],
+    )
+
+    await expect(read(job.id, { smooth: 'median:101' })).rejects.toMatchObject({ code: 'too-many-points' })
+    const near = await read(job.id, { smooth: 'median:1001', from: '1', to: '1000000', maxPoints: '100' })
+    expect(near.resolution).toBe(16_384)
+    expect(near.series.w_estimate?.smooth?.[30]).toBe(500)
+    const far = await read(job.id)
+    expect(far.series.w_estimate?.n.reduce((a, b) => a + b)).toBe(1_000_001)
+    expect(far.series.w_estimate?.max[0]).toBe(999)
+  })
+})
