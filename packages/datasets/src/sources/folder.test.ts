@@ -1,5 +1,5 @@
 import { mkdir, symlink } from 'node:fs/promises'
-import { execFileSync } from 'node:child_process'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { gradient, png, scratchDirectory, write } from '../../fixtures/source-files.js'
@@ -99,11 +99,12 @@ describe('openFolder', () => {
       expect(messages[0]).toContain(name)
   })
 
-  test('a pipe with an image’s name is not waited for', async () => {
+  test('a socket with an image’s name is not read', async () => {
     const directory = await folderOf(3)
-    execFileSync('mkfifo', [join(directory, 'all/pipe.png')])
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(join(directory, 'all/socket.png'), resolve))
 
-    const { names } = await read(directory)
+    const { names } = await read(directory).finally(() => server.close())
 
     expect(names).toHaveLength(3)
   })
