@@ -5,7 +5,7 @@ import { axisFont, type Palette } from './palette.js'
 type ChartOptions = Omit<uPlot.Options, 'width' | 'height'>
 
 /** Both charts share one cursor. */
-export const cursorKey = 'curve'
+const cursorKey = 'curve'
 
 const axes = (palette: Palette): uPlot.Axis[] => [
   {

@@ -17,6 +17,7 @@ export function CurvePanel({ job, chosenStep }: { job: Job; chosenStep: number |
   const [parts, setParts] = useState<PartName[]>(['critic_loss', 'gen_loss'])
   const names = useMemo(() => partNames.filter((name) => parts.includes(name)), [parts])
   const curve = useQuery(curveQuery({ id: job.id, metrics: ['w_estimate', ...names], range }))
+  const lastStep = job.progress?.step ?? 0
   const hasPoints = (curve.data?.series.w_estimate?.x.length ?? 0) > 0
 
   return (
@@ -45,14 +46,16 @@ export function CurvePanel({ job, chosenStep }: { job: Job; chosenStep: number |
         {curve.data && !hasPoints && <NoPoints job={job} zoomed={range !== null} />}
         {curve.data && hasPoints && (
           <>
-            <EstimateChart {...{ range, logarithmic, chosenStep }} curve={curve.data} onZoom={setRange} />
+            <EstimateChart {...{ range, lastStep, logarithmic, chosenStep }} curve={curve.data} onZoom={setRange} />
             <p className={styles['note']}>
               Falls as samples improve; an estimate under the current critic, not the Wasserstein distance itself. Band:
               lowest to highest raw value. Line: running median of 101 raw points. Drag to zoom, double click to show
               all.
             </p>
             <Parts parts={names} choose={setParts} />
-            {names.length > 0 && <PartsChart curve={curve.data} range={range} onZoom={setRange} names={names} />}
+            {names.length > 0 && (
+              <PartsChart curve={curve.data} range={range} lastStep={lastStep} onZoom={setRange} names={names} />
+            )}
           </>
         )}
       </div>

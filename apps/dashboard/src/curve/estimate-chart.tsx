@@ -13,6 +13,7 @@ import { type Reading, Readout } from './readout.js'
 export interface ChartProps {
   curve: CurveReply
   range: StepRange | null
+  lastStep: number
   onZoom: (range: StepRange | null) => void
 }
 
@@ -22,7 +23,7 @@ interface EstimateChartProps extends ChartProps {
 }
 
 /** The Wasserstein estimate: extremes of each bucket as a band, the median filter of the raw points as the line. */
-export function EstimateChart({ curve, range, onZoom, logarithmic, chosenStep }: EstimateChartProps) {
+export function EstimateChart({ curve, range, lastStep, onZoom, logarithmic, chosenStep }: EstimateChartProps) {
   const [hovered, setHovered] = useState<number | null>(null)
   const series = seriesOf(curve, 'w_estimate')
   const columns = useMemo(() => estimateColumns(series, logarithmic), [series, logarithmic])
@@ -42,6 +43,7 @@ export function EstimateChart({ curve, range, onZoom, logarithmic, chosenStep }:
         build={build}
         data={data}
         range={range}
+        lastStep={lastStep}
         height={300}
         label="Wasserstein estimate by generator step"
         drawOver={drawOver}

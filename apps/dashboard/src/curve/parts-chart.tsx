@@ -20,7 +20,7 @@ export type PartName = keyof typeof partColours
 export const partNames = Object.keys(partColours) as PartName[]
 
 /** The losses and what they are made of, as bucket means. */
-export function PartsChart({ curve, range, onZoom, names }: ChartProps & { names: readonly PartName[] }) {
+export function PartsChart({ curve, range, lastStep, onZoom, names }: ChartProps & { names: readonly PartName[] }) {
   const [hovered, setHovered] = useState<number | null>(null)
   const { x, columns } = useMemo(() => meanColumns(curve, names), [curve, names])
   const data = useMemo<uPlot.AlignedData>(() => [x, ...columns], [x, columns])
@@ -52,6 +52,7 @@ export function PartsChart({ curve, range, onZoom, names }: ChartProps & { names
         build={build}
         data={data}
         range={range}
+        lastStep={lastStep}
         height={170}
         label="Critic and generator losses by generator step"
         onHover={setHovered}

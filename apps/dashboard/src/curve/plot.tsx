@@ -15,6 +15,8 @@ export interface PlotProps {
   data: uPlot.AlignedData
   /** What the x axis shows; null: all there is. */
   range: StepRange | null
+  /** The newest step there is, shown or not. */
+  lastStep: number
   height: number
   /** What a screen reader says of the picture. */
   label: string
@@ -125,7 +127,7 @@ function complete(
   }
 }
 
-function steer(event: KeyboardEvent, plot: uPlot, { onReset, onZoom }: PlotProps): void {
+function steer(event: KeyboardEvent, plot: uPlot, { onReset, onZoom, lastStep }: PlotProps): void {
   const steps = plot.data[0]
   const at = plot.cursor.idx ?? steps.length - 1
   const stride = event.shiftKey ? 10 : 1
@@ -143,15 +145,18 @@ function steer(event: KeyboardEvent, plot: uPlot, { onReset, onZoom }: PlotProps
     plot.setCursor({ left: -10, top: -10 })
     onReset()
   } else if (event.key === '+' || event.key === '-') {
-    onZoom(scaled(plot, steps[at], event.key === '+' ? 0.5 : 2))
+    const next = scaled(plot, steps[at], event.key === '+' ? 0.5 : 2, lastStep)
+    if (next.from === 0 && next.to >= lastStep) onReset()
+    else onZoom(next)
   } else return
   event.preventDefault()
 }
 
-/** The range shown, made narrower or wider around a step. */
-function scaled(plot: uPlot, centre: number | undefined, factor: number): StepRange {
+/** The range shown, made narrower or wider around a step, inside the steps that there are. */
+function scaled(plot: uPlot, centre: number | undefined, factor: number, lastStep: number): StepRange {
   const { min = 0, max = 1 } = plot.scales['x'] as { min?: number; max?: number }
+  const width = Math.max(2, Math.round((max - min) * factor))
   const middle = centre ?? (min + max) / 2
-  const half = Math.max(1, ((max - min) * factor) / 2)
-  return { from: Math.max(0, Math.round(middle - half)), to: Math.round(middle + half) }
+  const from = Math.max(0, Math.min(Math.round(middle - width / 2), lastStep - width))
+  return { from, to: Math.min(from + width, Math.max(lastStep, from + 2)) }
 }

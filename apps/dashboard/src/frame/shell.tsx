@@ -25,9 +25,9 @@ export function Shell() {
               API
             </Anchor>
             {apiKey !== undefined && !locked && (
-              <Button variant="subtle" color="gray" size="compact-sm" onClick={forgetKey}>
+              <Anchor component="button" size="sm" c="dimmed" onClick={forgetKey}>
                 Forget key
-              </Button>
+              </Anchor>
             )}
             <SchemeToggle />
           </nav>

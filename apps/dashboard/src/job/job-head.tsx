@@ -12,7 +12,7 @@ export function JobHead({ job }: { job: Job }) {
     <header className={styles['head']}>
       <nav aria-label="Where this is" className={styles['trail']}>
         <Link to="/">Jobs</Link> <span aria-hidden>/</span>{' '}
-        <Copyable value={job.id} short={job.id.slice(0, 8)} name="job id" />
+        <Copyable value={job.id} short={job.id.slice(-8)} name="job id" />
       </nav>
       <div className={styles['line']}>
         <h1>{job.name}</h1>

@@ -1,7 +1,7 @@
 import type { JobState } from '@kantor/contracts'
 
 /** States as a person sorts them: what waits, what runs, and how the rest ended. */
-export const stateGroups = {
+const stateGroups = {
   waiting: ['queued', 'paused'],
   active: ['starting', 'running', 'pausing', 'stopping', 'cancelling'],
   succeeded: ['succeeded'],

@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Job } from '@kantor/contracts'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { ended, type LocalStack, smallJob, startLocalStack, waitFor } from './stack/local-stack.js'
+
+const executablePath = process.env['CHROME_PATH'] ?? '/usr/bin/chromium'
+const pictures = join(import.meta.dirname, '../test-output')
+const cli = join(import.meta.dirname, '../apps/cli/bin/kantor.mjs')
+
+// The switches keep Chromium from calling home, which a closed network answers with noise.
+const quiet = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+if (!existsSync(executablePath)) {
+  console.warn(`SKIPPED: the dashboard's tests need Chromium; ${executablePath} is not there (set CHROME_PATH)`)
+}
+const whereChromiumIs = existsSync(executablePath) ? describe : describe.skip
+
+whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => {
+  let stack: LocalStack
+  let browser: Browser
+  let page: Page
+  let job: Job
+  const complaints: string[] = []
+
+  beforeAll(async () => {
+    mkdirSync(pictures, { recursive: true })
+    stack = await startLocalStack()
+    // Far more steps than the test waits for: the page's own cancel button ends it.
+    job = await stack.client.createJob({ body: { ...smallJob(1_000_000, 40), name: 'before the eyes' } })
+    browser = await chromium.launch({ executablePath, args: quiet })
+    page = await openPage(browser, complaints)
+  }, 180_000)
+  afterAll(async () => {
+    await browser?.close()
+    await stack?.stop()
+  }, 150_000)
+
+  const shoot = (name: string, fullPage = true) =>
+    page.screenshot({ path: join(pictures, `dashboard-${name}.png`), fullPage })
+  const newestStep = () => reading(page, 'step').then((text) => Number(text.split('–').at(-1)!.replaceAll(/\D/g, '')))
+
+  test('is served under a policy that allows no foreign and no inline script', async () => {
+    const reply = await fetch(`${stack.url}/ui/`)
+    const policy = reply.headers.get('content-security-policy') ?? ''
+
+    expect(reply.status).toBe(200)
+    expect(policy).toMatch(/script-src 'self'(;|$)/)
+    expect(await reply.text()).not.toMatch(/<script(?![^>]*\bsrc=)/)
+  })
+
+  test('lists the job and leads to its page', async () => {
+    await page.goto(`${stack.url}/ui/`)
+    await waitFor(stack.client, job.id, ({ progress }) => (progress?.step ?? 0) > 0)
+    const row = page.getByRole('row', { name: /before the eyes/ })
+    await row.getByText('running').waitFor()
+    expect(await row.textContent()).toContain('mnist')
+    expect(await row.textContent()).toContain('/ 1,000,000')
+    await shoot('jobs')
+
+    await page.getByText('failed', { exact: true }).click()
+    await page.getByText('No job is in these states').waitFor()
+    await page.getByText('failed', { exact: true }).click()
+    await row.getByRole('link').click()
+
+    await page.getByRole('heading', { name: 'before the eyes' }).waitFor()
+    expect(page.url()).toBe(`${stack.url}/ui/jobs/${job.id}`)
+  })
+
+  test('the curve grows while the job trains', async () => {
+    const early = await until(newestStep, (step) => step > 0)
+    const later = await until(newestStep, (step) => step >= early + 60)
+    expect(later).toBeGreaterThan(early)
+
+    // What the page says last is what the API says of that bucket.
+    expect(await drawnPixels(page)).toBeGreaterThan(200)
+    const held = await stack.client.getCurve({ params: { id: job.id } })
+    expect(held.series.w_estimate!.x.at(-1)).toBeGreaterThanOrEqual(early)
+  })
+
+  test('samples appear, from the first to the newest', async () => {
+    const grid = page.getByRole('img', { name: /generated images at generator step/ })
+    await until(
+      () => grid.getAttribute('alt'),
+      (alt) => !alt!.endsWith('step 0'),
+    )
+    expect(await grid.getAttribute('src')).toMatch(/^blob:/)
+
+    const slider = page.getByRole('slider')
+    await slider.focus()
+    await page.keyboard.press('Home')
+    await page.getByRole('img', { name: '16 generated images at generator step 0' }).waitFor()
+    await page.keyboard.press('End')
+    await page.getByText('· newest').waitFor()
+  })
+
+  test('a checkpoint comes down whole', async () => {
+    const button = page.getByRole('button', { name: /^Download the checkpoint of step/ }).last()
+    const [download] = await Promise.all([page.waitForEvent('download'), button.click()])
+    const file = await readFile(await download.path())
+
+    expect(download.suggestedFilename()).toMatch(/^before the eyes-step-\d+\.safetensors$/)
+    expect(file.readBigUInt64LE(0)).toBeLessThan(BigInt(file.length))
+  })
+
+  test('dragging zooms by a new question, Escape shows all again', async () => {
+    const chart = page.getByRole('application').first()
+    const box = (await chart.boundingBox())!
+    const asked = page.waitForRequest((request) => /curve\?.*from=\d+&to=\d+/.test(request.url()))
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 80)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 90, { steps: 4 })
+    await page.mouse.up()
+
+    const query = new URL((await asked).url()).searchParams
+    expect(Number(query.get('to'))).toBeGreaterThan(Number(query.get('from')))
+    await page.getByRole('button', { name: 'Show all' }).waitFor()
+    await shoot('zoomed')
+    await chart.focus()
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Show all' }).waitFor({ state: 'detached' })
+  })
+
+  test('fits a telephone, in light and in dark', async () => {
+    await shoot('job')
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width: 420, height: 900 })
+      await sleep(500)
+      expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(420)
+      await shoot(`job-narrow-${colorScheme}`)
+    }
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await shoot('job-dark')
+    await page.emulateMedia({ colorScheme: 'light' })
+  })
+
+  test('cancel asks first, then ends the job', async () => {
+    await page.getByRole('button', { name: 'Cancel job' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'Keep it' }).click()
+    await dialog.waitFor({ state: 'detached' })
+    expect((await stack.client.getJob({ params: { id: job.id } })).state).toBe('running')
+
+    await page.getByRole('button', { name: 'Cancel job' }).click()
+    await dialog.getByRole('button', { name: 'Cancel job' }).click()
+    await page.locator('h1 + [data-state="cancelled"]').waitFor()
+    expect(await waitFor(stack.client, job.id, ended)).toMatchObject({ state: 'cancelled', reason: 'user' })
+    expect(await page.getByRole('button', { name: 'Cancel job' }).getAttribute('aria-disabled')).toBe('true')
+    await shoot('cancelled')
+  })
+
+  test('nothing was complained about in the console or by the policy', () => {
+    expect(complaints).toEqual([])
+  })
+
+  test('asks for a key as soon as the service has one, and works with it', async () => {
+    const output = execFileSync(
+      process.execPath,
+      [cli, 'key', 'create', '--name', 'dashboard', '--scope', 'read', '--data-dir', stack.dataDir],
+      { encoding: 'utf8' },
+    )
+    const key = /kantor_\w+/.exec(output)![0]
+    const stranger = await openPage(browser, [])
+    await stranger.goto(`${stack.url}/ui/jobs/${job.id}`)
+    await stranger.getByLabel('API key').fill(`${key.slice(0, -1)}_`)
+    await stranger.keyboard.press('Enter')
+    await stranger.getByText('does not accept the key').waitFor()
+    await stranger.getByLabel('API key').fill(key)
+    await stranger.keyboard.press('Enter')
+
+    // The picture needs the key too: an <img> by itself could not send it.
+    await stranger.getByRole('img', { name: /generated images/ }).waitFor()
+    expect(await stranger.evaluate<string>('document.body.innerText + location.href')).not.toContain(key)
+    await stranger.close()
+  })
+})
+
+async function openPage(browser: Browser, complaints: string[]): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
+  const page = await context.newPage()
+  page.setDefaultTimeout(30_000)
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  return page
+}
+
+/** The value under a name in the estimate's readout. */
+const reading = async (page: Page, name: string): Promise<string> =>
+  (await page
+    .getByRole('region', { name: 'Wasserstein estimate' })
+    .locator('dl')
+    .first()
+    .locator('div', { has: page.getByText(name, { exact: true }) })
+    .locator('dd')
+    .textContent()) ?? ''
+
+/** Pixels of the first chart's canvas in the colour of the median's line. */
+const drawnPixels = (page: Page): Promise<number> =>
+  page.evaluate<number>(`(() => {
+    const canvas = document.querySelector('canvas')
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+    let drawn = 0
+    for (let i = 0; i < data.length; i += 4) if (data[i] === 36 && data[i + 1] === 84 && data[i + 2] === 138) drawn++
+    return drawn
+  })()`)
+
+/** Asks again until the answer will do; the test's own time limit is the end of patience. */
+async function until<T>(ask: () => Promise<T>, enough: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await ask()
+    if (enough(answer)) return answer
+    await sleep(100)
+  }
+}
