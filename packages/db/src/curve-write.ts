@@ -52,7 +52,7 @@ export async function rollbackCurve(db: Database, fence: Fence, afterStep: numbe
     const samples = await tx.query(`UPDATE sample SET effective = false WHERE ${where}`, values)
     if (points.rowCount === 0 && samples.rowCount === 0) return
     await tx.query('INSERT INTO curve_rollback (job_id, epoch, after_step, seq) VALUES ($1, $2, $3, $4)', [
-      ...[fence.jobId, fence.epoch, afterStep],
+      ...values,
       seq,
     ])
   })

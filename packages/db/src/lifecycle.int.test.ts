@@ -37,6 +37,35 @@ const progress = (step: number) => ({
 })
 const unknownId = '00000000-0000-7000-8000-000000000000'
 
+/** A fresh job, brought to `state` by the shortest legal way. */
+async function jobIn(state: JobState) {
+  const job = await submit(db)
+  let way: JobState[] | undefined
+  const queue: JobState[][] = [['queued']]
+  while (way === undefined) {
+    const path = queue.shift()!
+    if (path.at(-1) === state) way = path
+    // Only a claim brings a job into an owned state from one that nobody owns.
+    else
+      queue.push(
+        ...transitions[path.at(-1)!].filter((to) => to !== 'cancelling' || path.length > 1).map((to) => [...path, to]),
+      )
+  }
+  for (const to of way.slice(1)) {
+    if (to === 'starting') await claim(db, job)
+    else {
+      await transaction(db, async (tx) => moveJob(tx, (await lockJob(tx, job.id))!, { to, reason: 'user', actor: 't' }))
+    }
+  }
+  return job.id
+}
+
+async function crash(id: string, withCheckpointAt?: number) {
+  const { fence } = await claim(db, (await getJob(db, id))!)
+  if (withCheckpointAt !== undefined) await addCheckpoint(db, fence, aCheckpoint(withCheckpointAt))
+  return finishAttempt(db, fence, { to: 'queued', reason: 'trainer_error', message: 'exit code 139' })
+}
+
 describe('a job', () => {
   test('is stored with its resolved spec and its first event', async () => {
     const job = await submit(db, { tags: { run: 'x' }, notes: 'n', priority: 7 })
@@ -144,33 +173,6 @@ describe('the fence', () => {
 describe('the transition table', () => {
   const states = Object.keys(transitions) as JobState[]
 
-  /** A fresh job, brought to `state` by the shortest legal way. */
-  async function jobIn(state: JobState) {
-    const job = await submit(db)
-    let way: JobState[] | undefined
-    const queue: JobState[][] = [['queued']]
-    while (way === undefined) {
-      const path = queue.shift()!
-      if (path.at(-1) === state) way = path
-      // Only a claim brings a job into an owned state from one that nobody owns.
-      else
-        queue.push(
-          ...transitions[path.at(-1)!]
-            .filter((to) => to !== 'cancelling' || path.length > 1)
-            .map((to) => [...path, to]),
-        )
-    }
-    for (const to of way.slice(1)) {
-      if (to === 'starting') await claim(db, job)
-      else {
-        await transaction(db, async (tx) =>
-          moveJob(tx, (await lockJob(tx, job.id))!, { to, reason: 'user', actor: 't' }),
-        )
-      }
-    }
-    return job.id
-  }
-
   test.each(states)('cancel of a job that is %s', async (state) => {
     const id = await jobIn(state)
     const cancel = requestCancel(db, id, 'user-1')
@@ -206,12 +208,6 @@ describe('the transition table', () => {
 })
 
 describe('crashes', () => {
-  async function crash(id: string, withCheckpointAt?: number) {
-    const { fence } = await claim(db, (await getJob(db, id))!)
-    if (withCheckpointAt !== undefined) await addCheckpoint(db, fence, aCheckpoint(withCheckpointAt))
-    return finishAttempt(db, fence, { to: 'queued', reason: 'trainer_error', message: 'exit code 139' })
-  }
-
   test('the third without a new checkpoint is poison', async () => {
     const { id } = await submit(db)
 

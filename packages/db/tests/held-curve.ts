@@ -18,7 +18,7 @@ export class HeldCurve {
   take(reply: CurveReply): void {
     for (const [name, columns] of Object.entries(reply.series) as [SeriesName, CurveSeries][]) {
       const held = this.buckets.get(name) ?? new Map<number, Bucket>()
-      for (const x of [...held.keys()]) if (reply.reset && x >= reply.reset.fromStep) held.delete(x)
+      for (const x of held.keys()) if (reply.reset && x >= reply.reset.fromStep) held.delete(x)
       for (const bucket of toBuckets(columns)) held.set(bucket['x'] as number, bucket)
       this.buckets.set(name, held)
     }
