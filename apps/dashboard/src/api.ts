@@ -51,8 +51,10 @@ export const jobsQuery = (states: readonly JobState[]) =>
     placeholderData: keepPreviousData,
     refetchInterval: ({ state }) => {
       if (settled(state.error)) return false
-      const jobs = state.data?.pages.flatMap((page) => page.items) ?? []
-      return jobs.some((job) => !isTerminal(job.state)) ? LIVE : IDLE
+      const pages = state.data?.pages ?? []
+      const alive = pages.some(({ items }) => items.some((job) => !isTerminal(job.state)))
+      // Every page is asked for again, so a reader who went far back asks less often.
+      return (alive ? LIVE : IDLE) * Math.max(1, pages.length)
     },
   })
 
