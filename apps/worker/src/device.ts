@@ -15,7 +15,7 @@ export class DeviceUnusable extends Error {
   override name = 'DeviceUnusable'
 }
 
-export const ProbeReply = z.discriminatedUnion('type', [
+const ProbeReply = z.discriminatedUnion('type', [
   z.object({ type: z.literal('device'), tensorflow: z.string(), tfjs: z.string(), device: z.enum(['cpu', 'gpu']) }),
   z.object({ type: z.literal('unusable'), message: z.string() }),
 ])

@@ -7,6 +7,7 @@ import { openQueue } from '@kantor/queue'
 import { createLogger, loadEnvOrExit } from '@kantor/runtime'
 import { openStore } from '@kantor/storage'
 import { DeviceUnusable, findDevice } from './device.js'
+import { outlast } from './patience.js'
 import { sweepSpool } from './sweep-spool.js'
 import { startWorker } from './worker.js'
 
@@ -17,7 +18,7 @@ const ABANDON_MS = 10_000
 const EXIT_CONFIG = 78
 
 const env = loadEnvOrExit()
-if (!env.databaseUrl) {
+if (env.databaseUrl === undefined) {
   process.stderr.write(
     'DATABASE_URL: is missing; a worker needs the database of its API (`npx kantor up` brings its own)\n',
   )
@@ -30,9 +31,16 @@ const device = await findDevice(env.device, env.slots).catch((error: unknown) =>
   process.exit(EXIT_CONFIG)
 })
 
-const db = await openDatabase(env.databaseUrl, { maxConnections: 2 + env.slots * 2 })
-const queue = await openQueue({ databaseUrl: env.databaseUrl, ...(env.redisUrl && { redisUrl: env.redisUrl }) })
-const store = await openStore({ directory: join(env.dataDir, 'objects'), ...(env.s3 && { s3: env.s3 }) })
+// A service that is not up yet is waited for: containers start in any order.
+const waiting = { signal: new AbortController().signal, log }
+const { databaseUrl, redisUrl, s3 } = env
+const db = await outlast('database', () => openDatabase(databaseUrl, { maxConnections: 2 + env.slots * 2 }), waiting)
+const queue = await outlast(
+  'queue',
+  () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
+  waiting,
+)
+const store = await outlast('object store', () => openStore({ directory: join(env.dataDir, 'objects'), s3 }), waiting)
 await sweepSpool(env.dataDir, log)
 const workerId = `${hostname().slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`
 const worker = await startWorker({
@@ -49,7 +57,7 @@ const worker = await startWorker({
 
 let goingDown = false
 async function goDown(why: string): Promise<void> {
-  if (goingDown) return insist(`${why} again`)
+  if (goingDown) return
   goingDown = true
   log.info({ why, running: worker.numRunning }, 'going down: every attempt checkpoints and hands its job back')
   setTimeout(() => insist('the grace period is over'), GRACE_MS).unref()
@@ -70,8 +78,13 @@ function insist(why: string): void {
   setTimeout(() => process.exit(1), ABANDON_MS).unref()
 }
 
-process.on('SIGTERM', () => void goDown('SIGTERM'))
-process.on('SIGINT', () => void goDown('SIGINT'))
+// The second of one kind insists. A Ctrl-C comes as SIGINT from the terminal and perhaps as SIGTERM from a parent: that is one wish.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    process.on(signal, () => insist(`a second ${signal}`))
+    void goDown(signal)
+  })
+}
 // A parent that forked this worker owns it; when it is gone, nobody else would end it.
 if (process.connected) process.on('disconnect', () => void goDown('the parent process is gone'))
 process.on('uncaughtException', (error) => {

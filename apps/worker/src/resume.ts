@@ -43,7 +43,10 @@ export async function fetchResume({
   while (candidate) {
     const { id, step } = candidate
     const file = join(directory, `resume-${step}.safetensors`)
-    const fault = await outlast('checkpoint download', () => download(store, candidate!, file, signal), { signal, log })
+    const fetchOnce = (row: StoredCheckpoint) =>
+      outlast('checkpoint download', () => download(store, row, file, signal), { signal, log })
+    // Twice, because a quarantine is for good and a wire may err too.
+    const fault = (await fetchOnce(candidate)) && (await fetchOnce(candidate))
     if (fault === null) return { id, step, file }
     log.error({ step, checkpoint: id, fault }, 'checkpoint_corrupt: quarantined, falling back to the one before it')
     await outlast('quarantine', () => quarantineCheckpoint(db, id), { signal, log })
@@ -72,7 +75,9 @@ async function download(
     await pipeline(await store.get(row.key), measure, createWriteStream(file), { signal })
   } catch (error) {
     if (error instanceof AppError && error.code === 'not-found') return 'its object is missing'
-    throw error
+    if (error instanceof AppError) throw error
+    // Half a download says nothing about the object.
+    throw new AppError('dependency-unavailable', `the download of ${row.key} broke off`, { cause: error })
   }
   const sha256 = hash.digest('hex')
   if (sizeBytes !== row.sizeBytes) return `its object has ${sizeBytes} bytes, the row says ${row.sizeBytes}`

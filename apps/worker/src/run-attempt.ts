@@ -165,7 +165,7 @@ function judgeError(error: unknown, wish: Wish | undefined): Verdict {
   return {
     to: 'queued',
     reason: 'trainer_error',
-    message: `the worker could not store what the trainer made: ${message}`,
+    message: `the worker failed, not the trainer: ${message}`,
   }
 }
 

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 
-export const COLUMNS = 8
+const COLUMNS = 8
 export const PADDING = 2
 
 export interface Images {

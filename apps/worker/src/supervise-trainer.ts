@@ -1,13 +1,12 @@
 import type { Logger } from '@kantor/runtime'
 import type { Intent, Wish } from './intent.js'
-import { startTrainer, type TrainerEnd, type TrainerOptions, type TrainerProcess } from './trainer-process.js'
+import { startTrainer, type TrainerEnd, type TrainerOptions } from './trainer-process.js'
 import type { CheckpointFile, FromTrainer, Points, SampleFile } from './trainer/protocol.js'
 import type { LastMessage } from './verdict.js'
 
-/** A cancelled trainer has this long to reach a step boundary, then gets SIGTERM, then SIGKILL. */
-const TERM_AFTER_MS = 10_000
-const KILL_AFTER_MS = 30_000
-/** Longest silence before a trainer counts as hung; it gives a sign of life in every critic step, and one step may be long. */
+/** A cancelled trainer ends between two native calls; one that does not is killed, since nothing of it is wanted. */
+const KILL_AFTER_MS = 10_000
+/** Longest silence before a trainer counts as hung; it gives a sign of life between critic steps, and one may be long. */
 const HUNG_AFTER_MS = 20 * 60_000
 
 export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage'> {
@@ -56,37 +55,19 @@ export async function superviseTrainer(
     log.error({ silentMs: HUNG_AFTER_MS }, 'the trainer hangs')
     trainer.kill('SIGKILL')
   }, HUNG_AFTER_MS)
-  const escalation = new Escalation(trainer)
-  const stopListening = intent.listen((wish) => escalation.tell(wish))
+  let insist: NodeJS.Timeout | undefined
+  const tell = (wish: Wish) => {
+    if (wish === 'preempt' || wish === 'stop') return trainer.send({ type: 'stop' })
+    if (wish === 'abandon' || wish === 'lost') return trainer.kill('SIGKILL')
+    trainer.send({ type: 'cancel' })
+    insist = setTimeout(() => trainer.kill('SIGKILL'), KILL_AFTER_MS)
+  }
+  const stopListening = intent.listen(tell)
   try {
     return { end: await trainer.ended, last }
   } finally {
     clearTimeout(hung)
-    escalation.end()
+    clearTimeout(insist)
     stopListening()
-  }
-}
-
-/** Asks first, then insists. */
-class Escalation {
-  readonly #trainer: TrainerProcess
-  #timers: NodeJS.Timeout[] = []
-
-  constructor(trainer: TrainerProcess) {
-    this.#trainer = trainer
-  }
-
-  tell(wish: Wish): void {
-    if (wish === 'preempt' || wish === 'stop') return this.#trainer.send({ type: 'stop' })
-    if (wish === 'abandon' || wish === 'lost') return this.#trainer.kill('SIGKILL')
-    this.#trainer.send({ type: 'cancel' })
-    this.#timers = [
-      setTimeout(() => this.#trainer.kill('SIGTERM'), TERM_AFTER_MS),
-      setTimeout(() => this.#trainer.kill('SIGKILL'), KILL_AFTER_MS),
-    ]
-  }
-
-  end(): void {
-    for (const timer of this.#timers) clearTimeout(timer)
   }
 }

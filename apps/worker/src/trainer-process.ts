@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '@kantor/runtime'
+import { countOomKills } from './oom-kills.js'
 import { FromTrainer, type Start, type ToTrainer } from './trainer/protocol.js'
 
 /** Works from `src` (tests) and from `dist`: the forked process always runs compiled code. */
@@ -117,13 +117,4 @@ function collectLastWords(child: ChildProcess, log: Logger): () => string {
     log.debug({ stderr: chunk.trimEnd() }, 'trainer')
   })
   return () => text.trim()
-}
-
-/** The kernel's count of processes killed for want of memory, this machine or container; 0 where it is not told. */
-function countOomKills(): number {
-  try {
-    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0)
-  } catch {
-    return 0
-  }
 }

@@ -16,7 +16,8 @@ const outOfMemory =
 const kindByName: Record<string, FailureKind> = {
   DivergedError: 'diverged',
   DatasetUnreadable: 'dataset',
-  CheckpointError: 'checkpoint',
+  // Damaged, though its hash is right: it was written so. A checkpoint of another release (CheckpointError) is not its own fault.
+  SafetensorsError: 'checkpoint',
 }
 
 /** True for text that tells of exhausted memory: an error's message, or the last lines of a dead process. */

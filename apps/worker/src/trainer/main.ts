@@ -2,88 +2,84 @@
 // credential and opens no connection. Native calls may block it for minutes, which is why lease and uploads live in its parent.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openImages } from '@kantor/datasets'
 import type { TrainEvent } from '@kantor/training'
 import { classifyFailure, DatasetUnreadable } from './classify-failure.js'
 import { Outbox } from './outbox.js'
 import { exitCodes, type FromTrainer, type Start, ToTrainer } from './protocol.js'
 import { writeDurably } from './spool.js'
 
-const SECONDS_BETWEEN_SIGNS_OF_LIFE = 5
+const LIFE_SIGN_MS = 5000
 
 const parent = process.ppid
-const exitOrphaned = () => process.exit(exitCodes.orphaned)
-process.on('disconnect', exitOrphaned)
-// The supervisor stops its trainers itself: a Ctrl-C for the whole process group must not cut them off before their checkpoint.
-process.on('SIGINT', () => {})
-
-const send = (message: FromTrainer) => {
-  // A failed send means a closed channel: 'disconnect' follows.
-  process.send?.(message, undefined, undefined, () => {})
-}
-const sendLast = (message: FromTrainer) =>
-  new Promise<void>((resolve) => process.send?.(message, undefined, undefined, () => resolve()))
-const turnOfTheEventLoop = () => new Promise<void>((resolve) => setImmediate(resolve))
-
-let wanted: 'train' | 'stop' | 'cancel' = 'train'
+let stopWanted = false
+/** Seconds of this attempt's training, and of those before it. */
 let startedAt = performance.now()
-let elapsedBefore = 0
-let lastSign = performance.now()
-const elapsedSeconds = () => elapsedBefore + (performance.now() - startedAt) / 1000
-const outbox = new Outbox(send, elapsedSeconds)
+let earlierSeconds = 0
+const elapsedSeconds = () => (performance.now() - startedAt) / 1000
 
-/** Called at every step boundary, also within long synchronous stretches where no event can be delivered. */
-function atBoundary(): void {
-  // After a kill -9 of the supervisor the channel's end is seen only in the event loop; the parent's pid changes at once.
+const send = (message: FromTrainer) =>
+  new Promise<void>((resolve) => process.send?.(message, undefined, undefined, () => resolve()))
+const outbox = new Outbox(
+  (message) => void send(message),
+  () => earlierSeconds + elapsedSeconds(),
+)
+
+const exitOrphaned = () => process.exit(exitCodes.orphaned)
+function checkParent(): void {
+  // After a kill -9 of the supervisor its channel's end is seen only in the event loop; the parent's pid changes at once.
   if (process.ppid !== parent) exitOrphaned()
-  if (performance.now() - lastSign < SECONDS_BETWEEN_SIGNS_OF_LIFE * 1000) return
-  lastSign = performance.now()
-  send({ type: 'alive' })
+}
+
+async function leave(last: FromTrainer, code: number): Promise<never> {
+  await outbox.flush()
+  await send(last)
+  process.off('disconnect', exitOrphaned)
+  process.exit(code)
 }
 
 const started = new Promise<Start>((resolve) => {
   process.on('message', (raw) => {
     const message = ToTrainer.parse(raw)
-    if (message.type === 'start') return resolve(message)
-    if (message.type === 'ack') return outbox.acknowledge(message.seq)
-    if (wanted !== 'cancel') wanted = message.type
-    if (wanted === 'cancel') outbox.release()
+    switch (message.type) {
+      case 'start':
+        return resolve(message)
+      case 'ack':
+        return outbox.acknowledge(message.seq)
+      case 'stop':
+        stopWanted = true
+        return
+      case 'cancel':
+        // Not at a step boundary but now: a burst of a hundred critic steps may lie before the next one.
+        outbox.release()
+        void leave({ type: 'done', step: 0, outcome: 'cancelled' }, 0)
+    }
   })
 })
 
-/** Tells trouble with the data from trouble with the training. */
-function readable<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw new DatasetUnreadable(error)
-  }
-}
+process.on('disconnect', exitOrphaned)
+// Terminals and service managers signal whole groups; when a trainer should end, its supervisor says so.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+// The loop turns after every critic step, so this tells of work being done, not only of a process being there.
+setInterval(() => {
+  checkParent()
+  void send({ type: 'alive' })
+}, LIFE_SIGN_MS).unref()
 
-async function run(start: Start): Promise<void> {
-  if (start.supervisorPid !== parent) exitOrphaned()
-  const { openImages } = await import('@kantor/datasets')
+async function run({ spec, supervisorPid, imagesDirectory, spoolDirectory, resumeFile }: Start): Promise<void> {
+  if (supervisorPid !== parent) exitOrphaned()
   const { train } = await import('@kantor/training')
-  const images = readable(() => openImages(start.imagesDirectory))
-  const resume = start.resumeFile === null ? undefined : new Uint8Array(await readFile(start.resumeFile))
+  const images = readable(() => openImages(imagesDirectory))
+  const source = { ...images, read: (indices: Int32Array) => readable(() => images.read(indices)) }
+  const resume = resumeFile === null ? undefined : await readFile(resumeFile)
+  if (resume) earlierSeconds = await secondsIn(resume)
   startedAt = performance.now()
-  const control = {
-    shouldStop() {
-      atBoundary()
-      return wanted !== 'train'
-    },
-    elapsedSeconds,
-  }
 
-  for await (const event of train({
-    spec: start.spec,
-    images: { ...images, read: (indices) => readable(() => images.read(indices)) },
-    ...(resume && { resume }),
-    control,
-  })) {
-    await pass(event, start.spoolDirectory)
-    atBoundary()
-    await turnOfTheEventLoop()
-    if (wanted === 'cancel') return sendLast({ type: 'done', step: 0, outcome: 'cancelled' })
+  const control = { shouldStop: () => stopWanted, elapsedSeconds }
+  for await (const event of train({ spec, images: source, resume, control })) {
+    await pass(event, spoolDirectory)
+    checkParent()
   }
 }
 
@@ -106,18 +102,32 @@ async function pass(event: TrainEvent, spool: string): Promise<void> {
       return outbox.artifact({ type, step, file, sizeBytes: bytes.byteLength, sha256 })
     }
     case 'done':
-      await outbox.flush()
-      return sendLast(event)
+      return leave(event, 0)
   }
+}
+
+/** Tells trouble with the data from trouble with the training. */
+function readable<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new DatasetUnreadable(error)
+  }
+}
+
+/** For the progress line only; `train` reads and checks the whole file itself. */
+async function secondsIn(checkpoint: Uint8Array): Promise<number> {
+  const { readSafetensors } = await import('@kantor/training')
+  const state = JSON.parse(readSafetensors(checkpoint).metadata['state'] ?? '{}') as { elapsedSeconds?: number }
+  return state.elapsedSeconds ?? 0
 }
 
 try {
   await run(await started)
-  process.off('disconnect', exitOrphaned)
-  process.exit(0)
 } catch (error) {
-  await outbox.flush()
   const failure = classifyFailure(error)
-  await sendLast({ type: 'failed', ...failure })
-  process.exit(failure.kind === 'out_of_memory' ? exitCodes.outOfMemory : exitCodes.failed)
+  await leave(
+    { type: 'failed', ...failure },
+    failure.kind === 'out_of_memory' ? exitCodes.outOfMemory : exitCodes.failed,
+  )
 }

@@ -22,8 +22,8 @@ function anOutbox() {
   )
   return { sent, clock, outbox }
 }
-const stepsOf = (message: FromTrainer) =>
-  message.type === 'points' ? unpackPoints(message).map(({ step }) => step) : message.type
+const stepsOf = (message: FromTrainer): (number | string)[] =>
+  message.type === 'points' ? unpackPoints(message).map(({ step }) => step) : [message.type]
 
 describe('Outbox', () => {
   test('fast points travel together, slow ones at once', async () => {

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+
+/** Reproducible noise with some structure: a xorshift sequence. */
+export function seededBytes(length: number): Uint8Array {
+  let state = 2463534242
+  return Uint8Array.from({ length }, () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state & 0xff
+  })
+}
+
+interface Header {
+  [name: string]: { data_offsets?: [number, number] }
+}
+
+function split(file: Uint8Array): { header: Header; data: Uint8Array } {
+  const headerBytes = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true))
+  const header = JSON.parse(Buffer.from(file.subarray(8, 8 + headerBytes)).toString()) as Header
+  return { header, data: file.subarray(8 + headerBytes) }
+}
+
+/** sha256 over names, shapes and bytes of a safetensors file's tensors; its metadata (times, versions) is left out. */
+export function tensorHash(file: Uint8Array): string {
+  const { header, data } = split(file)
+  delete header['__metadata__']
+  return createHash('sha256').update(JSON.stringify(header)).update(data).digest('hex')
+}
+
+/** A copy whose first tensor with such a name begins with NaN. */
+export function withNaN(file: Uint8Array, name: RegExp): Uint8Array {
+  const copy = Uint8Array.from(file)
+  const { header, data } = split(copy)
+  const [, tensor] = Object.entries(header).find(([key]) => name.test(key))!
+  new DataView(data.buffer, data.byteOffset).setFloat32(tensor.data_offsets![0], Number.NaN, true)
+  return copy
+}

@@ -1,0 +1,139 @@
+// What the tests of whole attempts share: a migrated database, a directory store, a small synthetic data set, jobs on it.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type CurveReply, type Job, JobSpec, seriesNames } from '@kantor/contracts'
+import { importDataset } from '@kantor/datasets'
+import {
+  createJob,
+  type Database,
+  getCheckpoint,
+  getJob,
+  listCheckpoints,
+  migrate,
+  openDatabase,
+  readCurve,
+  registerDataset,
+} from '@kantor/db'
+import { createLogger } from '@kantor/runtime'
+import { type ObjectStore, openStore } from '@kantor/storage'
+import type { WorkerDeps } from '../run-attempt.js'
+import { seededBytes, tensorHash } from './bytes.js'
+
+export interface LogLine {
+  msg: string
+  pid?: number
+  attempt?: number
+  [field: string]: unknown
+}
+
+export interface Rig {
+  databaseUrl: string
+  dataDir: string
+  db: Database
+  store: ObjectStore
+  /** The log of everything that runs in this process. */
+  lines: LogLine[]
+  deps(workerId: string): WorkerDeps
+  /** A queued job: mlp on 16 × 16 grey images, one critic step per generator step, unless `spec` says otherwise. */
+  submit(spec?: object): Promise<Job>
+  /** Every point of the effective curve, as it is on the wire. */
+  curve(jobId: string): Promise<CurveReply['series']>
+  /** Tensor names and bytes of the newest checkpoint: what two equal runs have in common. */
+  weights(jobId: string): Promise<{ step: number; sha256: string }>
+  close(): Promise<void>
+}
+
+const NUM_IMAGES = 96
+/** The shortest that the environment admits: renewed every second. */
+export const LEASE_SECONDS = 6
+
+export async function openRig(databaseUrl: string, directory: string): Promise<Rig> {
+  await migrate(databaseUrl)
+  const db = await openDatabase(databaseUrl, { maxConnections: 6 })
+  const dataDir = join(directory, 'data')
+  const store = await openStore({ directory: join(dataDir, 'objects') })
+  const dataset = await importImages(db, store, directory)
+  const lines: LogLine[] = []
+  const log = createLogger({ logLevel: 'info' }, 'test', {
+    write: (line) => void lines.push(JSON.parse(line) as LogLine),
+  })
+  const device = { deviceClass: 'cpu', threads: 1 } as const
+
+  return {
+    databaseUrl,
+    dataDir,
+    db,
+    store,
+    lines,
+    deps: (workerId) => ({ db, store, log, workerId, dataDir, leaseSeconds: LEASE_SECONDS, device }),
+    submit: (over = {}) => submit(db, dataset, over),
+    async curve(jobId) {
+      const reply = await readCurve(db, jobId, { metrics: seriesNames, resolution: 1, maxPoints: 5000, smooth: null })
+      return reply.series
+    },
+    async weights(jobId) {
+      const [newest] = (await listCheckpoints(db, jobId, { limit: 1 })).items
+      if (!newest) throw new Error(`job ${jobId} has no checkpoint`)
+      const stored = await getCheckpoint(db, newest.id)
+      return { step: newest.step, sha256: tensorHash(await store.getBytes(stored!.key)) }
+    },
+    async close() {
+      await store.close()
+      await db.close()
+    },
+  }
+}
+
+/** An IDX file as MNIST's: magic 0x803, three big-endian sizes, pixels. */
+async function importImages(db: Database, store: ObjectStore, directory: string): Promise<string> {
+  const header = Buffer.alloc(16)
+  ;[0x803, NUM_IMAGES, 16, 16].forEach((value, i) => header.writeUInt32BE(value, 4 * i))
+  await mkdir(directory, { recursive: true })
+  const file = join(directory, 'images-idx3-ubyte')
+  await writeFile(file, Buffer.concat([header, seededBytes(NUM_IMAGES * 256)]))
+  const imported = await importDataset({ id: 'speckle', source: { kind: 'idx', images: file }, store })
+  const { id, version } = await registerDataset(db, imported)
+  return `${id}@${version}`
+}
+
+async function submit(db: Database, dataset: string, over: object): Promise<Job> {
+  const spec = JobSpec.parse({
+    dataset,
+    seed: 7,
+    model: { generator: 'mlp', critic: 'mlp', imageSize: 16, latentSize: 8, generatorFilters: 8, criticFilters: 8 },
+    schedule: { criticSteps: 1, warmup: { generatorSteps: 0 }, every: { generatorSteps: 0 } },
+    batchSize: 16,
+    budget: { generatorSteps: 40 },
+    sampling: { every: 20, count: 4 },
+    checkpoint: { everySteps: 20, keep: 3 },
+    ...over,
+  })
+  const job = { name: 'test', tags: {}, notes: '', priority: 100, spec }
+  return createJob(db, { job, lint: [], actor: 'test' })
+}
+
+/** Waits for something that other processes bring about. The test's own time limit ends it. */
+export async function until<T>(
+  what: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+): Promise<T> {
+  for (;;) {
+    const found = await what()
+    if (found) return found
+    await sleep(50)
+  }
+}
+
+export async function stateOf(db: Database, jobId: string): Promise<Pick<Job, 'state' | 'reason' | 'attempt'>> {
+  const job = await getJob(db, jobId)
+  return { state: job!.state, reason: job!.reason, attempt: job!.attempt }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

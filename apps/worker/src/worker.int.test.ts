@@ -1,0 +1,141 @@
+// Whole worker processes from dist: `npx tsc -b apps/worker` first.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { getJob, listCheckpoints, newestCheckpoint, reconcile } from '@kantor/db'
+import { openQueue, type TicketQueue } from '@kantor/queue'
+import { type Services, startServices } from '@kantor/testing'
+import { isAlive, LEASE_SECONDS, type LogLine, openRig, type Rig, stateOf, until } from './testing/rig.js'
+import { compiled } from './trainer-process.js'
+
+const long = { budget: { generatorSteps: 100_000 }, sampling: { every: 1000, count: 4 } }
+
+interface WorkerProcess {
+  child: ChildProcess
+  lines: LogLine[]
+  stderr(): string
+}
+
+describe('the worker process', () => {
+  let services: Services
+  let rig: Rig
+  let queue: TicketQueue
+  let ticketNo = 0
+  const running: WorkerProcess[] = []
+  beforeAll(async () => {
+    services = await startServices({ redis: false, s3: false })
+    rig = await openRig(services.databaseUrl, services.directory)
+    queue = await openQueue({ databaseUrl: services.databaseUrl })
+  })
+  afterEach(async () => {
+    for (const { child } of running.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
+  })
+  afterAll(async () => {
+    await queue?.close()
+    await rig?.close()
+    await services?.stop()
+  })
+
+  const issueTicket = (jobId: string) => queue.enqueue([{ jobId, ticketNo: ticketNo++, deviceClass: 'cpu' }])
+  const trainerOf = ({ lines }: WorkerProcess) => until(() => lines.find(({ msg }) => msg === 'training')?.pid)
+
+  function startProcess(env: NodeJS.ProcessEnv = {}): WorkerProcess {
+    const child = fork(compiled('main.js'), {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        DATABASE_URL: services.databaseUrl,
+        KANTOR_DATA_DIR: rig.dataDir,
+        KANTOR_LEASE_SECONDS: String(LEASE_SECONDS),
+        ...env,
+      },
+    })
+    const lines: LogLine[] = []
+    let text = ''
+    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      lines.splice(0, Infinity, ...text.split('\n').flatMap(parseLine))
+    })
+    const worker = { child, lines, stderr: () => text }
+    running.push(worker)
+    return worker
+  }
+
+  async function startWorker(): Promise<WorkerProcess> {
+    const worker = startProcess()
+    const [message] = (await once(worker.child, 'message')) as [unknown]
+    expect(message).toEqual({ type: 'ready', workerId: expect.any(String) })
+    return worker
+  }
+
+  test('SIGTERM: the job goes back to the queue with a checkpoint of its last step, exit 0', async () => {
+    const worker = await startWorker()
+    const job = await rig.submit(long)
+    await issueTicket(job.id)
+    const trainer = await trainerOf(worker)
+    await until(async () => (await rig.curve(job.id)).w_estimate?.x.length)
+
+    worker.child.kill('SIGTERM')
+    const [code] = (await once(worker.child, 'exit')) as [number | null]
+
+    expect(code).toBe(0)
+    expect(isAlive(trainer)).toBe(false)
+    expect(await stateOf(rig.db, job.id)).toEqual({ state: 'queued', reason: 'preempted', attempt: 1 })
+    const steps = (await rig.curve(job.id)).w_estimate!.x
+    expect((await newestCheckpoint(rig.db, job.id))!.step).toBe(steps.at(-1))
+    expect(steps).toEqual(steps.map((_, i) => i + 1))
+    expect(await rig.db.prisma.worker.findMany()).toEqual([])
+  })
+
+  test('kill -9 of the supervisor: its trainer ends, and another worker finishes the job', async () => {
+    const spec = { budget: { generatorSteps: 400 }, checkpoint: { everySteps: 25 } }
+    const first = await startWorker()
+    const job = await rig.submit(spec)
+    await issueTicket(job.id)
+    const trainer = await trainerOf(first)
+    await until(() => newestCheckpoint(rig.db, job.id))
+
+    first.child.kill('SIGKILL')
+    await until(() => !isAlive(trainer))
+    expect((await stateOf(rig.db, job.id)).state).toBe('running')
+    await until(async () => (await reconcile(rig.db)).requeued)
+    expect(await stateOf(rig.db, job.id)).toEqual({ state: 'queued', reason: 'lease_expired', attempt: 1 })
+    const { step } = (await newestCheckpoint(rig.db, job.id))!
+    const second = await startWorker()
+    await issueTicket(job.id)
+    await until(async () => (await stateOf(rig.db, job.id)).state === 'succeeded')
+
+    expect(second.lines.find(({ msg }) => msg === 'training')).toMatchObject({ step, attempt: 2 })
+    expect((await rig.curve(job.id)).w_estimate!.x).toHaveLength(400)
+    expect((await listCheckpoints(rig.db, job.id, { limit: 1 })).items[0]!.step).toBe(400)
+    expect((await getJob(rig.db, job.id))!.attempt).toBe(2)
+  })
+
+  test('without a database, and on a GPU that is not there, it says so and exits 78', async () => {
+    const blind = startProcess({ DATABASE_URL: undefined })
+    const slow = startProcess({ KANTOR_DEVICE: 'gpu', CUDA_VISIBLE_DEVICES: '-1' })
+
+    const codes = await Promise.all(
+      [blind, slow].map(({ child }) => once(child, 'close').then(([code]) => code as number)),
+    )
+
+    expect(codes).toEqual([78, 78])
+    expect(blind.stderr()).toContain('DATABASE_URL: is missing')
+    expect(slow.stderr()).toContain('sees no GPU')
+    expect(slow.stderr()).toContain('npx kantor doctor')
+  })
+})
+
+function parseLine(line: string): LogLine[] {
+  try {
+    return [JSON.parse(line) as LogLine]
+  } catch {
+    return []
+  }
+}
