@@ -43,7 +43,7 @@ export function CancelButton({ job }: { job: Job }) {
           <Button onClick={close} data-autofocus>
             Keep it
           </Button>
-          <Button color="red" variant="filled" loading={cancel.isPending} onClick={() => cancel.mutate()}>
+          <Button color="red.8" variant="filled" loading={cancel.isPending} onClick={() => cancel.mutate()}>
             Cancel job
           </Button>
         </Group>
