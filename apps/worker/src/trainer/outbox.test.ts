@@ -57,7 +57,7 @@ describe('Outbox', () => {
     for (const step of [1, 2, 3]) await outbox.point(aPoint(step), 0)
     await outbox.artifact(aCheckpoint(3))
 
-    expect(sent.map(stepsOf)).toEqual([[1], [2, 3], 'checkpoint'])
+    expect(sent.map(stepsOf)).toEqual([[1], [2, 3], ['checkpoint']])
   })
 
   test('a third artifact waits until one of two is taken care of', async () => {
