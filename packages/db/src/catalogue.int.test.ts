@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { aDataset, datasetVersion, openTestDatabase, type TestDatabase } from '../tests/fixtures.js'
+import { startServices } from '@kantor/testing'
+import { aDataset, datasetVersion, openTestDatabase, postgresOnly, type TestDatabase } from '../tests/fixtures.js'
 import {
   createKey,
   type Database,
@@ -16,7 +17,7 @@ import {
 let opened: TestDatabase
 let db: Database
 beforeAll(async () => {
-  opened = await openTestDatabase()
+  opened = await openTestDatabase(await startServices(postgresOnly))
   db = opened.db
 })
 afterAll(() => opened.stop())

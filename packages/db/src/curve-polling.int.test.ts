@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { CurveQuery, type CurvePoint, type CurveQueryInput, type Job } from '@kantor/contracts'
 import fc from 'fast-check'
-import { aPoint, claim, openTestDatabase, submit, type TestDatabase } from '../tests/fixtures.js'
+import { startServices } from '@kantor/testing'
+import { aPoint, claim, openTestDatabase, postgresOnly, submit, type TestDatabase } from '../tests/fixtures.js'
 import { contentOf, expectedBuckets, HeldCurve } from '../tests/held-curve.js'
 import { appendPoints, type Database, type Fence, finishAttempt, readCurve, rollbackCurve } from './index.js'
 
 let opened: TestDatabase
 let db: Database
 beforeAll(async () => {
-  opened = await openTestDatabase()
+  opened = await openTestDatabase(await startServices(postgresOnly))
   db = opened.db
 })
 afterAll(() => opened.stop())

@@ -4,7 +4,7 @@ import { type Fence, sequencedTransaction } from './fence.js'
 import { realArray } from './real-array.js'
 
 /** Columns are the series' names, in the catalogue's order. */
-export const seriesColumns: readonly SeriesName[] = seriesNames
+const seriesColumns: readonly SeriesName[] = seriesNames
 
 /**
  * Writes a flush under one new sequence number. A point that this attempt wrote before is left as it is; one of an earlier attempt

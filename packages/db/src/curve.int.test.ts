@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { CurveQuery, type CurveQueryInput, seriesNames } from '@kantor/contracts'
-import { aCheckpoint, aPoint, aSample, claim, openTestDatabase, submit, type TestDatabase } from '../tests/fixtures.js'
+import { startServices } from '@kantor/testing'
+import {
+  aCheckpoint,
+  aPoint,
+  aSample,
+  claim,
+  openTestDatabase,
+  postgresOnly,
+  submit,
+  type TestDatabase,
+} from '../tests/fixtures.js'
 import {
   addCheckpoint,
   addSample,
@@ -18,7 +28,7 @@ import {
 let opened: TestDatabase
 let db: Database
 beforeAll(async () => {
-  opened = await openTestDatabase()
+  opened = await openTestDatabase(await startServices(postgresOnly))
   db = opened.db
 })
 afterAll(() => opened.stop())

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { claim, openTestDatabase, submit, type TestDatabase } from '../tests/fixtures.js'
+import { startServices } from '@kantor/testing'
+import { claim, openTestDatabase, postgresOnly, submit, type TestDatabase } from '../tests/fixtures.js'
 import {
   type Database,
   type DeviceClass,
@@ -16,7 +17,7 @@ import {
 let opened: TestDatabase
 let db: Database
 beforeAll(async () => {
-  opened = await openTestDatabase()
+  opened = await openTestDatabase(await startServices(postgresOnly))
   db = opened.db
 })
 afterAll(() => opened.stop())

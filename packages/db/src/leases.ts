@@ -95,5 +95,11 @@ export async function markRunning(db: Database, fence: Fence): Promise<void> {
  * for a move that the table of contracts does not have. The job in the reply says what became of it.
  */
 export async function finishAttempt(db: Database, fence: Fence, end: AttemptEnd): Promise<Job> {
-  return fencedTransaction(db, fence, async (tx, job) => toJob(await endAttempt(tx, job, end, job.workerId!)))
+  return fencedTransaction(db, fence, async (tx, job) => {
+    const actor = job.workerId!
+    // The trainer can be done before the worker's `markRunning` arrives.
+    const early = job.state === 'starting' && end.to === 'succeeded'
+    const running = early ? await moveJob(tx, job, { to: 'running', reason: 'first_step', actor }) : job
+    return toJob(await endAttempt(tx, running, end, actor))
+  })
 }

@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { AppError, type JobState, ownedStates, transitions } from '@kantor/contracts'
-import { aCheckpoint, claim, expireLease, openTestDatabase, submit, type TestDatabase } from '../tests/fixtures.js'
+import { startServices } from '@kantor/testing'
+import {
+  aCheckpoint,
+  claim,
+  expireLease,
+  openTestDatabase,
+  postgresOnly,
+  submit,
+  type TestDatabase,
+} from '../tests/fixtures.js'
 import {
   addCheckpoint,
   claimJob,
@@ -21,7 +30,7 @@ import { transaction } from './database.js'
 let opened: TestDatabase
 let db: Database
 beforeAll(async () => {
-  opened = await openTestDatabase()
+  opened = await openTestDatabase(await startServices(postgresOnly))
   db = opened.db
 })
 afterAll(() => opened.stop())
@@ -98,6 +107,16 @@ describe('a job', () => {
     expect([...events].sort((a, b) => a.at.localeCompare(b.at))).toEqual(events)
   })
 
+  test('that is done before anybody said it runs, ran', async () => {
+    const job = await submit(db)
+    const { fence } = await claim(db, job)
+
+    await finishAttempt(db, fence, { to: 'succeeded', reason: 'budget_reached' })
+
+    const events = await listEvents(db, job.id)
+    expect(events.map((event) => event.to)).toEqual(['queued', 'starting', 'running', 'succeeded'])
+  })
+
   test('is claimed by exactly one of many', async () => {
     const jobs = await Promise.all(Array.from({ length: 5 }, () => submit(db)))
 
@@ -163,7 +182,7 @@ describe('the fence', () => {
     const job = await submit(db)
     const { fence } = await claim(db, job)
 
-    const refused = finishAttempt(db, fence, { to: 'succeeded', reason: 'budget_reached' })
+    const refused = finishAttempt(db, fence, { to: 'stopped', reason: 'user' })
 
     await expect(refused).rejects.toMatchObject({ code: 'invalid-state', currentState: 'starting' })
     expect((await getJob(db, job.id))?.state).toBe('starting')

@@ -16,7 +16,7 @@ export async function lockJob(tx: Transaction, id: string): Promise<OwnedJobRow 
 }
 
 /** AppError `invalid-state` unless the table of contracts has this move. */
-export function assertMove(from: JobState, to: JobState): void {
+function assertMove(from: JobState, to: JobState): void {
   if (transitions[from].includes(to)) return
   throw new AppError('invalid-state', `a job that is ${from} cannot become ${to}`, {
     currentState: from,

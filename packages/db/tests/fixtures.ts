@@ -1,5 +1,4 @@
 import { CreateJob, type CreateJobInput, type CurvePoint, type Job, JobSpec, seriesNames } from '@kantor/contracts'
-import { type Services, startServices } from '@kantor/testing'
 import { v7 as uuidv7 } from 'uuid'
 import {
   type Claim,
@@ -14,15 +13,22 @@ import {
 
 export const datasetVersion = 'ab'.repeat(8)
 
+interface Services {
+  databaseUrl: string
+  stop(): Promise<void>
+}
+
 export interface TestDatabase {
   db: Database
   services: Services
   stop(): Promise<void>
 }
 
-/** A migrated database of its own, with the dataset that `submit` names. */
-export async function openTestDatabase(): Promise<TestDatabase> {
-  const services = await startServices({ redis: false, s3: false })
+/** What a file of tests asks `startServices` for. */
+export const postgresOnly = { redis: false, s3: false }
+
+/** Their database, migrated, with the dataset that `submit` names; `stop` ends the services too. */
+export async function openTestDatabase(services: Services): Promise<TestDatabase> {
   try {
     await migrate(services.databaseUrl)
     const db = await openDatabase(services.databaseUrl, { maxConnections: 20 })
