@@ -28,6 +28,7 @@ Data goes to stdout, everything else to stderr. Exit codes:
   0 ok   1 failed   2 usage   3 not found   4 not allowed   5 conflict   6 unreachable   7 timed out   78 environment   130 interrupted`,
   )
 
+// Commands load databases and images in their actions: help and typing errors should answer at once.
 for (const command of [up, demo, job, dataset, worker, key, doctor, parity]) program.addCommand(command())
 throwInsteadOfExit(program)
 

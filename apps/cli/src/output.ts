@@ -42,11 +42,12 @@ export function table(head: string[], rows: string[][], right: number[] = []): s
     .join('\n')
 }
 
+const two = (value: number) => String(value).padStart(2, '0')
+
 /** `1h 02m`, `3m 05s`, `12s`; a dash when unknown. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '–'
   const whole = Math.max(0, Math.round(seconds))
-  const two = (value: number) => String(value).padStart(2, '0')
   if (whole >= 3600) return `${Math.floor(whole / 3600)}h ${two(Math.floor((whole % 3600) / 60))}m`
   return whole >= 60 ? `${Math.floor(whole / 60)}m ${two(whole % 60)}s` : `${whole}s`
 }

@@ -1,12 +1,10 @@
 import { resolve } from 'node:path'
 import { DatasetId } from '@kantor/contracts'
-import { type DatasetSource, importDataset } from '@kantor/datasets'
-import { openDatabase, registerDataset } from '@kantor/db'
+import type { DatasetSource } from '@kantor/datasets'
 import { Command, InvalidArgumentError } from 'commander'
 import { Failure } from '../failure.js'
 import { note, print, printJson, table } from '../output.js'
 import { connect, databaseUrlFor, globalsOf, settings } from '../settings.js'
-import { openObjectStore } from '../stack/built-in-datasets.js'
 
 /** `kantor dataset …`: bring images in, and see what is there. */
 export function dataset(): Command {
@@ -40,6 +38,9 @@ function importCommand(): Command {
     .action(async (id: string, flags: ImportFlags, command: Command) => {
       const source = sourceOf(flags)
       const env = settings(globalsOf(command))
+      const { importDataset } = await import('@kantor/datasets')
+      const { openDatabase, registerDataset } = await import('@kantor/db')
+      const { openObjectStore } = await import('../stack/built-in-datasets.js')
       const db = await openDatabase(await databaseUrlFor(env))
       const store = await openObjectStore(env)
       try {

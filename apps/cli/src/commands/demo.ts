@@ -1,10 +1,8 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { runDemo } from '../demo/run-demo.js'
 import { exitCodes } from '../failure.js'
 import { note, paint, print } from '../output.js'
 import { globalsOf, settings } from '../settings.js'
-import { runStack } from '../stack/run-stack.js'
 
 /** Beside the data of `kantor up`, so that a demo never touches real jobs. */
 const DEMO_DATA_DIR = '.kantor/demo'
@@ -18,6 +16,8 @@ export function demo(): Command {
       const globals = globalsOf(command)
       const dataDir = globals.dataDir ?? process.env['KANTOR_DATA_DIR'] ?? resolve(DEMO_DATA_DIR)
       const env = settings({ ...globals, dataDir })
+      const { runDemo } = await import('../demo/run-demo.js')
+      const { runStack } = await import('../stack/run-stack.js')
       const result = await runStack(env, { workers: 1, note }, async (stack, stopped, signal) => {
         const outcome = await runDemo(stack, env, signal)
         if (options.keep) {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { type Check, checks } from '../doctor/checks.js'
+import type { Check } from '../doctor/checks.js'
 import { exitCodes } from '../failure.js'
 import { print, printJson } from '../output.js'
 import { globalsOf, settings } from '../settings.js'
@@ -13,6 +13,7 @@ export function doctor(): Command {
     .option('--json', 'one JSON document on stdout')
     .action(async (options: { json?: boolean }, command: Command) => {
       const env = settings(globalsOf(command))
+      const { checks } = await import('../doctor/checks.js')
       const found: Check[] = []
       for (const { name, run } of checks) {
         const check = { name, ...(await run(env)) }

@@ -45,7 +45,7 @@ function submit(): Command {
 async function readBody(file: string): Promise<Record<string, unknown>> {
   const name = file === '-' ? 'stdin' : file
   const content = await (file === '-' ? text(process.stdin) : readFile(file, 'utf8')).catch((error: unknown) => {
-    throw new Failure('usage', `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    throw new Failure('notFound', `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   })
   if (content.trim() === '') throw new Failure('usage', `${name} is empty: it must hold the JSON body of a job`)
   let body: unknown

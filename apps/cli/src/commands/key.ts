@@ -1,5 +1,5 @@
 import { Scope } from '@kantor/contracts'
-import { createKey, type Database, listKeys, openDatabase, revokeKey } from '@kantor/db'
+import type { Database } from '@kantor/db'
 import { Command, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { Failure } from '../failure.js'
@@ -15,10 +15,13 @@ export function key(): Command {
   return group
 }
 
-async function withDatabase<T>(command: Command, use: (db: Database) => Promise<T>): Promise<T> {
+type Keys = Pick<typeof import('@kantor/db'), 'createKey' | 'listKeys' | 'revokeKey'>
+
+async function withDatabase<T>(command: Command, use: (db: Database, keys: Keys) => Promise<T>): Promise<T> {
+  const { openDatabase, ...keys } = await import('@kantor/db')
   const db = await openDatabase(await databaseUrlFor(settings(globalsOf(command))))
   try {
-    return await use(db)
+    return await use(db, keys)
   } finally {
     await db.close()
   }
@@ -33,7 +36,7 @@ function create(): Command {
     .option('--json', 'one JSON document on stdout')
     .action(async (options: { name: string; scope: Scope; days?: number; json?: boolean }, command: Command) => {
       const expiresAt = options.days === undefined ? undefined : new Date(Date.now() + options.days * 86_400_000)
-      const made = await withDatabase(command, (db) =>
+      const made = await withDatabase(command, (db, { createKey }) =>
         createKey(db, { name: options.name, scope: options.scope, ...(expiresAt && { expiresAt }) }),
       )
       if (options.json) return printJson({ ...made, name: options.name, scope: options.scope })
@@ -42,16 +45,16 @@ function create(): Command {
     })
 }
 
+const day = (date: string | null) => (date === null ? '–' : date.slice(0, 16).replace('T', ' '))
+
 function list(): Command {
   return new Command('list')
     .description('Keys, without their secrets')
     .option('--json', 'one JSON document on stdout')
     .action(async (options: { json?: boolean }, command: Command) => {
-      const items = await withDatabase(command, listKeys)
+      const items = await withDatabase(command, (db, { listKeys }) => listKeys(db))
       if (options.json) return printJson({ items })
       if (items.length === 0) return note('no keys: the API listens on loopback only')
-      const day = (date: Date | string | null | undefined) =>
-        date === null || date === undefined ? '–' : new Date(date).toISOString().slice(0, 16).replace('T', ' ')
       const rows = items.map((one) => [
         one.id,
         one.name,
@@ -69,7 +72,7 @@ function revoke(): Command {
     .description('Revoke a key at once')
     .argument('<id>')
     .action(async (id: string, _options: object, command: Command) => {
-      const revoked = await withDatabase(command, (db) => revokeKey(db, id))
+      const revoked = await withDatabase(command, (db, { revokeKey }) => revokeKey(db, id))
       if (!revoked)
         throw new Failure('notFound', `there is no live key ${id}`, { remedy: 'kantor key list shows them' })
       note(`key ${id} is revoked`)

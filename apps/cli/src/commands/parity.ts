@@ -1,20 +1,21 @@
 import { readFile } from 'node:fs/promises'
+import type { ParityErrors, ParityResult } from '@kantor/training'
 import { Command } from 'commander'
 import { probeTensorFlow, tensorFlowRemedy } from '../doctor/probe-tensorflow.js'
-import { Failure, exitCodes } from '../failure.js'
+import { exitCodes, Failure } from '../failure.js'
 import { note, print, printJson, table } from '../output.js'
-
-/** Largest deviations from PyTorch that are allowed: losses relative to the largest |loss|, weights and images absolute. */
-const limits = { lossError: 1e-5, weightError: 5e-6, sampleError: 1e-5 } as const
-type Errors = Record<keyof typeof limits, number>
 
 interface Bar {
   name: string
   value: number | null
   op: '<='
   limit: number
+  /** Null when it could not be measured. */
   pass: boolean | null
 }
+
+type Replayed = ParityResult & { file: string }
+type Limits = Record<keyof ParityErrors, number>
 
 /** `kantor parity FILE…`: replays recorded PyTorch trainings and compares. */
 export function parity(): Command {
@@ -25,29 +26,27 @@ export function parity(): Command {
     .action(async (files: string[], options: { json?: boolean }) => {
       // All files first: a mistyped name should not cost a minute of training.
       const inputs = await Promise.all(files.map(async (file) => ({ file, bytes: await read(file) })))
+      const { parityBars, replayParity } = await import('@kantor/training')
       const tensorflow = await probeTensorFlow()
       if (!tensorflow.ok) {
-        if (options.json)
-          printJson({ files: [], bars: files.flatMap((file) => barsOf(file, null)), error: tensorflow.problem })
+        const bars = files.flatMap((file) => barsOf(file, null, parityBars))
+        if (options.json) printJson({ files: [], bars, error: tensorflow.problem })
         note(`kantor: TensorFlow does not load: ${tensorflow.problem}\n${tensorFlowRemedy}`)
         process.exit(exitCodes.usage)
       }
-      const { replayParity } = await import('@kantor/training')
-      const results = []
-      for (const { file, bytes } of inputs) {
+      const { loadTensorFlow } = await import('@kantor/engine')
+      await loadTensorFlow()
+      const results = inputs.map(({ file, bytes }): Replayed => {
         try {
-          const { config, eager } = await replayParity(bytes)
-          const pass = barsOf(file, eager).every((bar) => bar.pass)
-          results.push({ file, config, eager, pass })
+          return { file, ...replayParity(bytes) }
         } catch (error) {
-          throw new Failure('failed', `${file}: ${error instanceof Error ? error.message : String(error)}`, {
-            cause: error,
-          })
+          const why = error instanceof Error ? error.message : String(error)
+          throw new Failure('usage', `${file}: ${why}`, { cause: error })
         }
-      }
-      const bars = results.flatMap(({ file, eager }) => barsOf(file, eager))
+      })
+      const bars = results.flatMap(({ file, eager }) => barsOf(file, eager, parityBars))
       if (options.json) printJson({ files: results, bars })
-      else print(report(results))
+      else print(report(results, parityBars))
       if (bars.some((bar) => !bar.pass)) process.exit(exitCodes.failed)
     })
 }
@@ -58,22 +57,23 @@ async function read(file: string): Promise<Uint8Array> {
   })
 }
 
-const barsOf = (file: string, errors: Errors | null): Bar[] =>
-  (Object.keys(limits) as (keyof Errors)[]).map((name) => {
+const barsOf = (file: string, errors: ParityErrors | null, limits: Limits): Bar[] =>
+  (Object.keys(limits) as (keyof ParityErrors)[]).map((name) => {
     const value = errors?.[name] ?? null
     const limit = limits[name]
-    // NaN compares false: a run that diverged misses its bars.
     return { name: `${file} eager ${name}`, value, op: '<=', limit, pass: value === null ? null : value <= limit }
   })
 
-function report(results: { file: string; eager: Errors; pass: boolean }[]): string {
+const small = (value: number) => value.toExponential(1)
+
+function report(results: Replayed[], { lossError, weightError, sampleError }: Limits): string {
   const rows = results.map(({ file, eager, pass }) => [
     file,
-    eager.lossError.toExponential(1),
-    eager.weightError.toExponential(1),
-    eager.sampleError.toExponential(1),
+    small(eager.lossError),
+    small(eager.weightError),
+    small(eager.sampleError),
     pass ? 'pass' : 'FAIL',
   ])
-  const limitRow = ['limit', ...Object.values(limits).map((limit) => limit.toExponential(0)), '']
+  const limitRow = ['at most', small(lossError), small(weightError), small(sampleError), '']
   return table(['FILE', 'LOSSES', 'WEIGHTS', 'SAMPLES', ''], [...rows, limitRow], [1, 2, 3])
 }

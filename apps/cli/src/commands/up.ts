@@ -2,7 +2,6 @@ import { Command } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { note, paint, print } from '../output.js'
 import { globalsOf, settings } from '../settings.js'
-import { runStack } from '../stack/run-stack.js'
 
 /** `kantor up`: the whole stack on this machine until Ctrl-C. */
 export function up(): Command {
@@ -12,6 +11,7 @@ export function up(): Command {
     .option('--port <port>', 'port of the API (KANTOR_PORT; 0 for any)', wholeNumber(0, 65_535))
     .action(async (options: { workers: number; port?: number }, command: Command) => {
       const env = settings(globalsOf(command), options.port === undefined ? {} : { KANTOR_PORT: String(options.port) })
+      const { runStack } = await import('../stack/run-stack.js')
       await runStack(env, { workers: options.workers, note }, async (stack, stopped) => {
         print(stack.url)
         const numWorkers = stack.workers.length

@@ -24,7 +24,7 @@ const ok = (found: string): Finding => ({ status: 'OK', found })
 const because = (error: unknown) => (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
 
 /** What a local stack needs, each asked as the stack would ask it. Nothing is changed but caches. */
-export const checks: { name: string; run(env: Env): Promise<Finding> }[] = [
+export const checks: { name: string; run: (env: Env) => Promise<Finding> }[] = [
   { name: 'node', run: node },
   { name: 'machine', run: machine },
   { name: 'tensorflow', run: tensorflow },

@@ -8,7 +8,7 @@ import { openStore } from '@kantor/storage'
 interface Registration {
   env: Env
   databaseUrl: string
-  note(line: string): void
+  note: (line: string) => void
 }
 
 /** Datasets that need no download of ours. Fashion-MNIST is there only where Debian's package is. */

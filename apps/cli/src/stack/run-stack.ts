@@ -9,7 +9,7 @@ import { startStack, type Stack, type StackOptions } from './start-stack.js'
  */
 export async function runStack<T>(
   env: Env,
-  options: StackOptions & { note(line: string): void },
+  options: StackOptions & { note: (line: string) => void },
   use: (stack: Stack, stopped: Promise<unknown>, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const interruption = new AbortController()

@@ -12,7 +12,7 @@ export interface StackOptions {
   /** Worker processes; default 1. */
   workers?: number
   /** What a person should see; default silent. */
-  note?(line: string): void
+  note?: (line: string) => void
   /** Gives up a start between two of its steps, and takes down what it had started. */
   signal?: AbortSignal
 }
@@ -89,7 +89,7 @@ interface Processes {
   databaseUrl: string
   numWorkers: number
   file: StackFile
-  note(line: string): void
+  note: (line: string) => void
   undo: Undo
 }
 
@@ -127,8 +127,8 @@ async function startProcesses({ env, databaseUrl, numWorkers, file, note, undo }
     logFile: join(logDirectory, 'api.log'),
     graceMs: API_GRACE_MS,
   })
-  const { stop } = api
-  undo.push(() => stop())
+  const started = api
+  undo.push(() => started.stop())
 
   const numStarted = numWorkers > 0 && (await tensorFlowIsThere(note)) ? numWorkers : 0
   undo.push(async () => void (await Promise.all(workers.map((worker) => worker.stop()))))

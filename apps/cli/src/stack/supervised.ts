@@ -14,9 +14,9 @@ export interface SupervisedOptions {
   logFile: string
   /** SIGTERM, then SIGKILL after this long. */
   graceMs: number
-  note(line: string): void
+  note: (line: string) => void
   /** After each start that got ready, and after each exit. */
-  changed(): void
+  changed: () => void
 }
 
 export interface Supervised {
@@ -48,9 +48,8 @@ export async function supervise(options: SupervisedOptions): Promise<Supervised>
   const start = async (): Promise<void> => {
     const started = launch(options)
     child = started.child
-    gone = started.exited.then(() => {
-      child = undefined
-    })
+    gone = started.exited
+    started.child.once('exit', () => (child = undefined))
     ready = await started.ready
     options.changed()
   }
@@ -59,7 +58,7 @@ export async function supervise(options: SupervisedOptions): Promise<Supervised>
   const keepAlive = async (): Promise<void> => {
     let pauseMs = FIRST_PAUSE_MS
     let startedAt = Date.now()
-    while (!stopping) {
+    for (;;) {
       const dying = child
       await gone
       if (stopping) return
@@ -117,7 +116,8 @@ interface Launched {
   exited: Promise<void>
 }
 
-function launch({ name, script, env, readyType, logFile }: SupervisedOptions): Launched {
+function launch(options: SupervisedOptions): Launched {
+  const { script, env, readyType, logFile } = options
   const output = openSync(logFile, 'a')
   // Detached: Ctrl-C in a terminal reaches the whole process group, and the order of stopping is ours to choose.
   const child = fork(script, [], { env, detached: true, stdio: ['ignore', output, output, 'ipc'] })
@@ -129,22 +129,23 @@ function launch({ name, script, env, readyType, logFile }: SupervisedOptions): L
   const ready = new Promise<Record<string, unknown>>((done, fail) => {
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
-      fail(notReady(`was not ready after ${READY_WITHIN_MS / 1000} s`))
+      fail(notReady(options, `was not ready after ${READY_WITHIN_MS / 1000} s`))
     }, READY_WITHIN_MS)
-    const notReady = (why: string) =>
-      new Failure('failed', `${name} ${why}:\n${tail(logFile)}`, { remedy: `the whole log: ${logFile}` })
     child.on('message', (message) => {
       if (!isMessage(message) || message['type'] !== readyType) return
       clearTimeout(timer)
       done(message)
     })
-    void exited.then(() => {
+    child.once('exit', () => {
       clearTimeout(timer)
-      fail(notReady(`ended before it was ready (${howItEnded(child)})`))
+      fail(notReady(options, `ended before it was ready (${howItEnded(child)})`))
     })
   })
   return { child, ready, exited }
 }
+
+const notReady = ({ name, logFile }: SupervisedOptions, why: string) =>
+  new Failure('failed', `${name} ${why}:\n${tail(logFile)}`, { remedy: `the whole log: ${logFile}` })
 
 const isMessage = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
