@@ -5,6 +5,7 @@ import { root, setUpOrExit } from './setup.mjs'
 
 await setUpOrExit()
 const bin = (name) => join(root, 'node_modules/.bin', name)
+/** @type {[string, string, string[]][]} */
 const checks = [
   ['types', bin('tsc'), ['-p', 'tsconfig.tests.json']],
   ['lint', bin('oxlint'), ['--type-aware', '--deny-warnings']],
