@@ -23,10 +23,23 @@ interface NativeAttribute {
   value: boolean | number | string | number[]
 }
 
+interface NativeBinding {
+  readonly TF_Version: string
+  readonly TF_FLOAT: number
+  readonly TF_INT32: number
+  readonly TF_UINT8: number
+  readonly TF_ATTR_FLOAT: number
+  readonly TF_ATTR_BOOL: number
+  readonly TF_ATTR_STRING: number
+  readonly TF_ATTR_TYPE: number
+  createTensor(shape: number[], dtype: number, values: Uint8Array): number
+}
+
 /** The parts of tfjs-node's backend that we use; its own class is not exported. */
 export interface NativeBackend {
-  readonly binding: Readonly<Record<`TF_${string}`, number>> & { readonly TF_Version: string }
+  readonly binding: NativeBinding
   readonly isUsingGpuDevice: boolean
+  createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): Tensor
   executeSingleOutput(op: string, attributes: NativeAttribute[], inputs: TensorInfo[]): Tensor
   executeMultipleOutputs(op: string, attributes: NativeAttribute[], inputs: TensorInfo[], numOutputs: number): Tensor[]
 }
@@ -34,20 +47,16 @@ export interface NativeBackend {
 export const nativeBackend = (): NativeBackend => tf.backend() as unknown as NativeBackend
 
 export type Attribute =
-  { float: number } | { bool: boolean } | { int: number | number[] } | { text: string } | { dtype: 'float32' | 'int32' }
-
-const kinds = { float: 'FLOAT', bool: 'BOOL', int: 'INT', text: 'STRING', dtype: 'TYPE' } as const
+  { float: number } | { bool: boolean } | { text: string } | { dtype: 'float32' | 'int32' | 'uint8' }
 
 /** Attributes in the form that the binding takes. */
 export function nativeAttributes(attributes: Record<string, Attribute>): NativeAttribute[] {
   const { binding } = nativeBackend()
+  const dtypes = { float32: binding.TF_FLOAT, int32: binding.TF_INT32, uint8: binding.TF_UINT8 }
   return Object.entries(attributes).map(([name, attribute]) => {
-    const [kind, value] = Object.entries(attribute)[0] as [keyof typeof kinds, NativeAttribute['value']]
-    const dtypes: Record<string, number | undefined> = { float32: binding.TF_FLOAT, int32: binding.TF_INT32 }
-    return {
-      name,
-      type: binding[`TF_ATTR_${kinds[kind]}`] as number,
-      value: kind === 'dtype' ? (dtypes[String(value)] as number) : value,
-    }
+    if ('float' in attribute) return { name, type: binding.TF_ATTR_FLOAT, value: attribute.float }
+    if ('bool' in attribute) return { name, type: binding.TF_ATTR_BOOL, value: attribute.bool }
+    if ('text' in attribute) return { name, type: binding.TF_ATTR_STRING, value: attribute.text }
+    return { name, type: binding.TF_ATTR_TYPE, value: dtypes[attribute.dtype] }
   })
 }

@@ -28,14 +28,19 @@ export interface TensorFlowDescription {
 }
 
 let description: TensorFlowDescription | undefined
+let loading: Promise<TensorFlowDescription> | undefined
 
 /**
  * Loads the native binding once per process (0.4 s, 350 MB) and registers our kernels. Later calls return at once, their
  * options unheeded: thread pools are made with the first tensor.
  * @throws Error with the remedy when the addon or the library is missing.
  */
-export async function loadTensorFlow(options: { threads?: number } = {}): Promise<TensorFlowDescription> {
-  if (description) return description
+export function loadTensorFlow(options: { threads?: number } = {}): Promise<TensorFlowDescription> {
+  loading ??= load(options)
+  return loading
+}
+
+async function load(options: { threads?: number }): Promise<TensorFlowDescription> {
   const threads = options.threads ?? Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism())
   // Session options cannot be set through the binding: TensorFlow reads these variables when it starts.
   process.env['TF_NUM_INTRAOP_THREADS'] = String(threads)

@@ -1,20 +1,5 @@
 import { seedPair } from '@kantor/engine'
-
-/** sfc32: small, fast, passes PractRand. Returns uint32 numbers. */
-function sfc32(seed: readonly [number, number]): () => number {
-  let [a, b, c, counter] = [seed[0], seed[1], 0x9e3779b9, 1]
-  const next = () => {
-    const sum = (((a + b) | 0) + counter) | 0
-    counter = (counter + 1) | 0
-    a = b ^ (b >>> 9)
-    b = (c + (c << 3)) | 0
-    c = (c << 21) | (c >>> 11)
-    c = (c + sum) | 0
-    return sum >>> 0
-  }
-  for (let i = 0; i < 12; i++) next()
-  return next
-}
+import { sfc32 } from './sfc32.js'
 
 /** The order in which an epoch shows the images: a permutation that depends on (seed, epoch) alone. */
 export function epochOrder(numImages: number, seed: number, epoch: number): Int32Array {

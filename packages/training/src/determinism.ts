@@ -3,9 +3,9 @@ import { type Tensor1D, type Tensor4D, tf, weightedGradients } from '@kantor/eng
 import type { Game } from './game.js'
 import { drawLatents } from './latents.js'
 
-const ROUNDS = 3
+const ROUNDS = 2
 
-/** Self-test: the critic's loss and gradients on one fixed batch, computed several times, agree to the last bit. */
+/** Self-test: the critic's loss and gradients on one fixed batch, computed twice, agree to the last bit. */
 export function isDeterministic(
   game: Game,
   spec: Pick<JobSpec, 'model' | 'batchSize' | 'seed'>,

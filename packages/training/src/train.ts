@@ -49,7 +49,6 @@ export async function* train({ spec, images, resume, control }: TrainOptions): A
     const numBatches = batchesPerEpoch(images.numImages, spec.batchSize)
     const stepper = createStepper(game, spec, images)
     const secondsBefore = state.elapsedSeconds
-    const startedAt = state.step
     const saved = { step: resume ? state.step : -1, seconds: 0 }
     let sampledAt = resume ? state.step : -1
     let badSteps = 0
@@ -69,7 +68,8 @@ export async function* train({ spec, images, resume, control }: TrainOptions): A
     }
 
     if (state.step === 0 && !resume) yield takeSample()
-    let outcome: Outcome | null = spent(spec, state)
+    const ending = (): Outcome | null => spent(spec, state) ?? (control.shouldStop() ? 'stopped' : null)
+    let outcome = ending()
     while (!outcome) {
       const planned = plannedCriticSteps(spec.schedule, state.step)
       let done = 0
@@ -93,9 +93,9 @@ export async function* train({ spec, images, resume, control }: TrainOptions): A
       badSteps = isFinitePoint(point) ? 0 : badSteps + 1
       if (badSteps >= DIVERGED_AFTER) throw new DivergedError(state.step - DIVERGED_AFTER + 1)
       if (state.step % spec.sampling.every === 0) yield takeSample()
-      outcome = spent(spec, state) ?? (control.shouldStop() ? 'stopped' : null)
+      outcome = ending()
       const due =
-        (state.step - startedAt > 0 && state.step % spec.checkpoint.everySteps === 0) ||
+        state.step % spec.checkpoint.everySteps === 0 ||
         control.elapsedSeconds() - saved.seconds >= spec.checkpoint.everySeconds
       if (due && !outcome) {
         const checkpoint = takeCheckpoint()

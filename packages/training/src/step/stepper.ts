@@ -1,9 +1,8 @@
 import { type CurvePoint, type JobSpec, seriesNames } from '@kantor/contracts'
-import { type Optimizer, type Tensor1D, type Tensor2D, tf } from '@kantor/engine'
+import { imagesFromBytes, type Optimizer, type Tensor1D, type Tensor2D, tf } from '@kantor/engine'
 import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
 import { drawLatents } from '../latents.js'
-import { toTensor } from '../pixels.js'
 import { criticStep } from './critic-step.js'
 import { generatorStep } from './generator-step.js'
 
@@ -28,7 +27,7 @@ export function createStepper(
     critic(indices, criticStepsDone) {
       const terms = tf.tidy(() =>
         criticStep(game, {
-          realNHWC: toTensor(images.read(indices), indices.length, imageSize, images.channels),
+          realNHWC: imagesFromBytes(images.read(indices), [indices.length, imageSize, imageSize, images.channels]),
           latentNZ: drawLatents(latentShape, spec.seed, { stream: 'criticLatent', step: criticStepsDone }),
           coefficients: nextCoefficients(game.critic.optimizer),
         }),

@@ -1,0 +1,75 @@
+import { describe, expect, test } from '@jest/globals'
+import { CriticKind, GeneratorKind, IMAGE_SIZES, Model, type Model as ModelSpec } from '@kantor/contracts'
+import { buildNetworks } from './index.js'
+import type { Layer } from './layer.js'
+import { fromTorch, sizeOf, toTorch } from './parameter.js'
+
+const networks = (model: Partial<ModelSpec>, channels = 3) => buildNetworks({ ...Model.parse({}), ...model }, channels)
+
+const numTrained = ({ parameters }: Layer) =>
+  parameters.filter(({ role }) => role !== 'running').reduce((n, { torchShape }) => n + sizeOf(torchShape), 0)
+
+const names = ({ parameters }: Layer) => parameters.map(({ name }) => name)
+
+describe('networks', () => {
+  test('have as many parameters as the authors’', () => {
+    expect(numTrained(networks({}).generator)).toBe(3_576_704)
+    expect(numTrained(networks({}).critic)).toBe(2_765_568)
+    expect(numTrained(networks({ generator: 'dcgan-nobn' }).generator)).toBe(3_574_784)
+    expect(numTrained(networks({ generator: 'mlp', generatorFilters: 512 }).generator)).toBe(6_880_768)
+    expect(numTrained(networks({ imageSize: 32 }, 1).generator)).toBe(1_066_880)
+    expect(numTrained(networks({ imageSize: 32 }, 1).critic)).toBe(661_248)
+  })
+
+  test('carry the authors’ names, in the order of their modules', () => {
+    const { generator, critic } = networks({ imageSize: 16, extraLayers: 1 }, 1)
+    expect(names(generator)).toEqual([
+      'main.initial:100-128:convt.weight',
+      ...batchNormNames('main.initial:128'),
+      'main.pyramid:128-64:convt.weight',
+      ...batchNormNames('main.pyramid:64'),
+      'main.extra-layers-0:64:conv.weight',
+      ...batchNormNames('main.extra-layers-0:64'),
+      'main.final:64-1:convt.weight',
+    ])
+    expect(names(critic)).toEqual([
+      'main.initial:1-64:conv.weight',
+      'main.extra-layers-0:64:conv.weight',
+      ...batchNormNames('main.extra-layers-0:64'),
+      'main.pyramid:64-128:conv.weight',
+      ...batchNormNames('main.pyramid:128'),
+      'main.final:128-1:conv.weight',
+    ])
+    const mlp = ['0', '2', '4', '6'].flatMap((i) => [`main.${i}.weight`, `main.${i}.bias`])
+    expect(names(networks({ generator: 'mlp' }).generator)).toEqual(mlp)
+    expect(names(networks({ critic: 'mlp' }).critic)).toEqual(mlp)
+  })
+
+  test('an odd number of filters loses its last, as in the authors’ code; one filter is refused', () => {
+    expect(names(networks({ imageSize: 16, generatorFilters: 7 }).generator)[0]).toBe(
+      'main.initial:100-12:convt.weight',
+    )
+    expect(() => networks({ generatorFilters: 1 })).toThrow('at least 2')
+    expect(() => networks({ generatorFilters: 1, generator: 'mlp' })).not.toThrow()
+  })
+
+  test.each(IMAGE_SIZES)('build at %i pixels for every kind, with layouts that invert', (imageSize) => {
+    const small = { imageSize, generatorFilters: 4, criticFilters: 4, latentSize: 3, extraLayers: 1 }
+    const built = [
+      ...GeneratorKind.options.map((generator) => networks({ ...small, generator }).generator),
+      ...CriticKind.options.map((critic) => networks({ ...small, critic }).critic),
+    ]
+    for (const { parameters } of built) {
+      expect(new Set(parameters.map(({ name }) => name)).size).toBe(parameters.length)
+      for (const { torchShape, layout } of parameters) {
+        const numbers = Float32Array.from({ length: Math.min(sizeOf(torchShape), 1e6) }, (_, i) => i)
+        expect(sizeOf(layout.view)).toBe(sizeOf(torchShape))
+        expect(sizeOf(layout.shape)).toBe(sizeOf(torchShape))
+        if (numbers.length === sizeOf(torchShape)) expect(toTorch(fromTorch(numbers, layout), layout)).toEqual(numbers)
+      }
+    }
+  })
+})
+
+const batchNormNames = (prefix: string) =>
+  ['weight', 'bias', 'running_mean', 'running_var'].map((name) => `${prefix}:batchnorm.${name}`)
