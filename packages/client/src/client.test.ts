@@ -33,7 +33,13 @@ async function aServer(
     })
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  closers.push(() => new Promise((done) => void server.close(() => done()).closeAllConnections()))
+  closers.push(
+    () =>
+      new Promise((done) => {
+        server.close(() => done())
+        server.closeAllConnections()
+      }),
+  )
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
 }
 

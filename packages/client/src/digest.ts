@@ -1,8 +1,7 @@
 import { ClientError } from './client-error.js'
 
 /**
- * Compares downloaded bytes with the SHA-256 that the reply states (`Repr-Digest` or `Content-Digest` of RFC 9530, `X-Checksum-SHA256`
- * in hexadecimal, or an ETag that is one). No such header, or no WebCrypto (a page over plain http): nothing to compare.
+ * Compares downloaded bytes with the SHA-256 that the reply states: `Repr-Digest` of RFC 9530, or an ETag that is one in hexadecimal. No such header, or no WebCrypto (a page over plain http): nothing to compare.
  */
 export async function verifyDigest(bytes: Uint8Array, headers: Headers, where: string): Promise<void> {
   const expected = statedDigest(headers)
@@ -17,10 +16,9 @@ export async function verifyDigest(bytes: Uint8Array, headers: Headers, where: s
 }
 
 function statedDigest(headers: Headers): string | undefined {
-  const structured = headers.get('repr-digest') ?? headers.get('content-digest')
-  const base64 = structured?.match(/sha-256=:([A-Za-z0-9+/=]+):/)?.[1]
+  const base64 = headers.get('repr-digest')?.match(/sha-256=:([A-Za-z0-9+/=]+):/)?.[1]
   if (base64 !== undefined) return toHex(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)))
-  const hex = headers.get('x-checksum-sha256') ?? headers.get('etag')?.replaceAll('"', '')
+  const hex = headers.get('etag')?.replaceAll('"', '')
   return hex !== undefined && /^[0-9a-f]{64}$/i.test(hex) ? hex.toLowerCase() : undefined
 }
 

@@ -26,14 +26,20 @@ export interface Quality {
 
 /** Fixed, so that two runs are measured against the same images. */
 const SEED = 1
+const DIRECTIONS = 512
+
+const toUnit = (images: Uint8Array) => Float32Array.from(images, (value) => value / 255)
 
 /** Measures the samples, and what they must beat, against held-out MNIST. Takes some seconds. */
 export async function judgeSamples(first: SampleSet, last: SampleSet): Promise<Quality> {
-  const { numImages, imageSize } = last
+  const { numImages, imageSize, channels } = last
   const train = await readImages({ kind: 'mnist' }, { imageSize })
   const heldOut = await readImages({ kind: 'mnist', split: 'test' }, { imageSize })
   const { reference, sets } = demoBaselines({ train, heldOut, numImages, seed: SEED })
-  const distance = (images: Uint8Array) => slicedWasserstein(images, reference, { numImages, seed: SEED })
+  const dimensions = imageSize * imageSize * channels
+  const held = toUnit(reference)
+  const options = { directions: DIRECTIONS, seed: SEED }
+  const distance = (images: Uint8Array) => slicedWasserstein(toUnit(images), held, dimensions, options)
   const distances: Distances = {
     samples: distance(last.images),
     firstSamples: distance(first.images),

@@ -3,7 +3,7 @@ import { AppError } from '@kantor/contracts'
 import { type DatasetSource, importDataset } from '@kantor/datasets'
 import { type Database, openDatabase, registerDataset, resolveDataset } from '@kantor/db'
 import type { Env } from '@kantor/runtime'
-import { openStore } from '@kantor/storage'
+import { datasetKey, type ObjectStore, openStore } from '@kantor/storage'
 
 interface Registration {
   env: Env
@@ -17,37 +17,33 @@ const builtIn: { id: string; source: DatasetSource; optional: boolean }[] = [
   { id: 'fashion-mnist', source: { kind: 'fashion-mnist' }, optional: true },
 ]
 
-/** Imports the built-in datasets that the database does not know yet. */
+/** The object store that api and workers use with this environment. */
+export const openObjectStore = (env: Env): Promise<ObjectStore> =>
+  openStore({ ...(env.s3 && { s3: env.s3 }), directory: join(env.dataDir, 'objects') })
+
+/** Imports the built-in datasets that the database or the object store does not have yet. */
 export async function registerBuiltInDatasets({ env, databaseUrl, note }: Registration): Promise<void> {
   const db = await openDatabase(databaseUrl)
+  const store = await openObjectStore(env)
   try {
-    for (const dataset of builtIn) {
-      if (await resolveDataset(db, dataset.id)) continue
-      await importInto(db, env, dataset, note)
+    for (const { id, source, optional } of builtIn) {
+      if (await isThere(db, store, id)) continue
+      try {
+        const { version, numImages } = await registerDataset(db, await importDataset({ id, source, store }))
+        note(`dataset ${id}@${version}: ${numImages} images`)
+      } catch (error) {
+        if (!optional || !(error instanceof AppError) || error.code !== 'not-found') throw error
+      }
     }
   } finally {
+    await store.close()
     await db.close()
   }
 }
 
-async function importInto(
-  db: Database,
-  env: Env,
-  { id, source, optional }: (typeof builtIn)[number],
-  note: (line: string) => void,
-): Promise<void> {
-  const store = await openObjectStore(env)
-  try {
-    const dataset = await importDataset({ id, source, store })
-    await registerDataset(db, dataset)
-    note(`dataset ${id}@${dataset.version}: ${dataset.numImages} images`)
-  } catch (error) {
-    if (!optional || !(error instanceof AppError) || error.code !== 'not-found') throw error
-  } finally {
-    await store.close()
-  }
+/** The same database may have been used with another store before: both are asked. */
+async function isThere(db: Database, store: ObjectStore, id: string): Promise<boolean> {
+  const dataset = await resolveDataset(db, id)
+  if (!dataset) return false
+  return (await store.head(datasetKey(id, dataset.version, 'original', 'manifest.json'))) !== null
 }
-
-/** The object store that api and workers use with this environment. */
-export const openObjectStore = (env: Env) =>
-  openStore({ ...(env.s3 && { s3: env.s3 }), directory: join(env.dataDir, 'objects') })

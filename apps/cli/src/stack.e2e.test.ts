@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Job } from '@kantor/contracts'
+import { repoRoot } from '@kantor/runtime'
+import { probeTensorFlow } from './doctor/probe-tensorflow.js'
+import type { StackFile } from './stack/stack-file.js'
+
+const tensorflow = await probeTensorFlow()
+if (!tensorflow.ok) console.warn(`SKIPPED: the stack's training tests need TensorFlow (${tensorflow.problem})`)
+const testWithTensorFlow = tensorflow.ok ? test : test.skip
+
+const program = join(repoRoot(), 'apps/cli/bin/kantor.mjs')
+let dataDir: string
+let stack: ChildProcess
+let said = ''
+
+const environment = () => ({
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+  XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'],
+  KANTOR_DATA_DIR: dataDir,
+  KANTOR_PORT: '0',
+})
+
+function kantor(args: string[], stdin = ''): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [program, ...args], { env: environment() })
+  child.stdin.end(stdin)
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
+  return new Promise((done) => child.once('close', (code) => done({ code, stdout, stderr })))
+}
+
+const stackFile = async () => JSON.parse(await readFile(join(dataDir, 'stack.json'), 'utf8')) as StackFile
+
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    await sleep(100)
+  }
+}
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Small enough for seconds, long enough to be caught in the middle. */
+const aJob = (generatorSteps: number) =>
+  JSON.stringify({
+    name: 'tiny',
+    spec: {
+      dataset: 'mnist',
+      model: { generator: 'mlp', critic: 'mlp', imageSize: 16, latentSize: 8, generatorFilters: 8, criticFilters: 8 },
+      schedule: { criticSteps: 1, warmup: { generatorSteps: 0 }, every: { generatorSteps: 0 } },
+      batchSize: 16,
+      seed: 1,
+      budget: { generatorSteps },
+      sampling: { every: 100_000, count: 4 },
+    },
+  })
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'kantor-up-'))
+  stack = spawn(process.execPath, [program, 'up'], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  stack.stderr!.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
+  const url = await Promise.race([
+    once(stack.stdout!.setEncoding('utf8'), 'data').then(([chunk]) => String(chunk).trim()),
+    once(stack, 'exit').then(() => Promise.reject(new Error(`the stack did not start:\n${said}`))),
+  ])
+  expect((await stackFile()).url).toBe(url)
+}, 180_000)
+
+afterAll(async () => {
+  if (stack.exitCode === null) {
+    stack.kill('SIGTERM')
+    await once(stack, 'exit')
+  }
+  await rm(dataDir, { recursive: true, force: true })
+}, 180_000)
+
+describe('kantor up', () => {
+  test('the API answers, the built-in datasets are there, and other commands find the stack by its directory', async () => {
+    const { code, stdout } = await kantor(['dataset', 'list', '--json'])
+
+    expect(code).toBe(0)
+    const { items } = JSON.parse(stdout) as { items: { id: string; numImages: number }[] }
+    expect(items).toContainEqual(expect.objectContaining({ id: 'mnist', numImages: 60_000 }))
+  })
+
+  test('a second stack on the same directory is refused with 5', async () => {
+    expect(await kantor(['up'])).toMatchObject({ code: 5, stdout: '', stderr: expect.stringContaining(dataDir) })
+  })
+
+  test('a bad job is refused with 2 and every field named', async () => {
+    const body = JSON.stringify({ spec: { dataset: 'mnst', batchsize: 3, model: { imageSize: 48 } } })
+    const { code, stderr } = await kantor(['job', 'submit', '-'], body)
+
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/batchSize/)
+    expect(stderr).toMatch(/imageSize/)
+  })
+
+  testWithTensorFlow('a submitted job is followed to its end', async () => {
+    const { code, stdout, stderr } = await kantor(['job', 'submit', '-', '--wait', '--json'], aJob(5))
+    const job = JSON.parse(stdout) as Job
+
+    expect({ code, state: job.state, step: job.progress?.step }).toEqual({ code: 0, state: 'succeeded', step: 5 })
+    expect(stderr).toMatch(/step 5\/5/)
+    expect((await kantor(['job', 'list'])).stdout).toMatch(new RegExp(`${job.id} +tiny +succeeded +5/5`))
+    expect((await kantor(['job', 'show', job.id])).stdout).toMatch(/queued +starting +claimed/)
+  })
+
+  testWithTensorFlow(
+    'watching too long ends with 7 and leaves the job running; a cancelled job ends a watch with 1',
+    async () => {
+      const id = (await kantor(['job', 'submit', '-'], aJob(10_000_000))).stdout.trim()
+
+      expect(await kantor(['job', 'watch', id, '--timeout', '1'])).toMatchObject({ code: 7, stdout: '' })
+      const watching = kantor(['job', 'watch', id])
+      expect(await kantor(['job', 'cancel', id])).toMatchObject({ code: 0 })
+      expect(await watching).toMatchObject({ code: 1, stderr: expect.stringContaining('cancelled') })
+    },
+  )
+
+  test('keys: made once in full, listed without secret, revoked once', async () => {
+    const made = await kantor(['key', 'create', '--name', 'laptop', '--scope', 'read'])
+    const key = made.stdout.trim()
+    const listed = await kantor(['key', 'list', '--json'])
+    const [{ id }] = (JSON.parse(listed.stdout) as { items: [{ id: string }] }).items
+
+    expect(key).toMatch(/^kantor_/)
+    expect(listed.stdout).not.toContain(key)
+    // From now on the API wants a key.
+    expect(await until(async () => ((await kantor(['job', 'list'])).code === 4 ? true : undefined))).toBe(true)
+    expect(await kantor(['key', 'revoke', id])).toMatchObject({ code: 0 })
+    expect(await kantor(['key', 'revoke', id])).toMatchObject({ code: 3 })
+  })
+
+  testWithTensorFlow('a worker that is killed is replaced', async () => {
+    const [before] = (await stackFile()).pids.workers
+    process.kill(before!, 'SIGKILL')
+    const after = await until(async () => (await stackFile()).pids.workers.find((pid) => pid !== before))
+
+    expect(isAlive(after)).toBe(true)
+    expect(said).toMatch(/worker 1 ended unexpectedly \(SIGKILL\)/)
+  })
+
+  test('Ctrl-C stops every process, exits 0 and frees the directory', async () => {
+    const { pids } = await stackFile()
+    const all = [pids.main, pids.api, pids.postgres, ...pids.workers].filter((pid) => pid !== undefined)
+    stack.kill('SIGINT')
+    const [code] = (await once(stack, 'exit')) as [number]
+
+    expect(code).toBe(0)
+    expect(all.filter(isAlive)).toEqual([])
+    await expect(stackFile()).rejects.toThrow(/ENOENT/)
+  })
+})
