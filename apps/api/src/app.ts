@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto'
+import compress from '@fastify/compress'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { ApiDeps } from './deps.js'
+import { useAuth } from './plugins/auth.js'
+import { serveDashboard } from './plugins/dashboard.js'
+import { answerBrokenRequest, sendProblem, useErrors } from './plugins/errors.js'
+import { serveHealth } from './plugins/health.js'
+import { useJsonBodies } from './plugins/json-body.js'
+import { serveDocs, useOpenApi } from './plugins/openapi.js'
+import { useSecurityHeaders } from './plugins/security-headers.js'
+import { useZod } from './plugins/zod.js'
+import { artifactRoutes } from './routes/artifacts.js'
+import { curveRoutes } from './routes/curve.js'
+import { datasetRoutes } from './routes/datasets.js'
+import { jobRoutes } from './routes/jobs.js'
+
+const BODY_LIMIT_BYTES = 1 << 20
+const REQUEST_TIMEOUT_MS = 30_000
+
+/** The whole HTTP side, ready to `listen` or `inject`. Closing it leaves `deps` open. */
+export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: deps.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Ours says so in a problem, see `useErrors`.
+    return503OnClosing: false,
+    genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? randomUUID(),
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    clientErrorHandler: answerBrokenRequest,
+  })
+  if (deps.onRoute) app.addHook('onRoute', deps.onRoute)
+
+  // Order matters: what refuses a request comes before what reads it.
+  useZod(app)
+  useErrors(app, deps)
+  await useSecurityHeaders(app)
+  useAuth(app, deps)
+  useJsonBodies(app)
+  await app.register(compress, {
+    globalDecompression: false,
+    encodings: ['br', 'gzip'],
+    customTypes: /^(?:text\/|application\/(?:problem\+)?json|application\/javascript|image\/svg)/,
+  })
+  await useOpenApi(app)
+
+  jobRoutes(app, deps)
+  curveRoutes(app, deps)
+  artifactRoutes(app, deps)
+  datasetRoutes(app, deps)
+  serveHealth(app, deps)
+  await serveDocs(app)
+  await serveDashboard(app, deps.dashboardDirectory)
+  await app.ready()
+  return app
+}
+
+/** A client's own id is kept when it is harmless in logs and headers. */
+function saneRequestId(given: string | string[] | undefined): string | undefined {
+  return typeof given === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : undefined
+}

@@ -1,0 +1,24 @@
+import type { Database } from '@kantor/db'
+import type { TicketQueue } from '@kantor/queue'
+import type { Logger } from '@kantor/runtime'
+import type { ObjectStore } from '@kantor/storage'
+import type { RouteOptions } from 'fastify'
+
+/** What the HTTP side needs; opened and closed by its caller. */
+export interface ApiDeps {
+  db: Database
+  /** Only asked whether it answers: no request puts anything into the queue. */
+  queue: Pick<TicketQueue, 'ping'>
+  store: Pick<ObjectStore, 'get' | 'ping'>
+  log: Logger
+  /** Tells the dispatcher that a job waits. */
+  wake: () => void
+  /** While no key is in force, requests from this machine count as admin. False wherever others can reach the port. */
+  allowKeyless: boolean
+  /** The built dashboard; its absence is told on /ui/. */
+  dashboardDirectory: string
+  /** True from the moment the process wants to end: /readyz says so, new requests are refused. */
+  isShuttingDown?: () => boolean
+  /** Sees every route that is registered. */
+  onRoute?: (route: RouteOptions) => void
+}

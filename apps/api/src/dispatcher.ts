@@ -1,0 +1,73 @@
+import { type Database, drawTickets, tryLead } from '@kantor/db'
+import type { Ticket, TicketQueue } from '@kantor/queue'
+import type { Logger } from '@kantor/runtime'
+import { reconcileOnce } from './reconciler.js'
+import { Bell, repeat } from './repeat.js'
+
+export interface Dispatcher {
+  /** A job waits: draw tickets now. Does nothing when another instance leads; that one looks within a second. */
+  wake(): void
+  /** Finishes what is under way and gives the lead up. */
+  close(): Promise<void>
+}
+
+export interface DispatcherOptions {
+  db: Database
+  queue: Pick<TicketQueue, 'enqueue'>
+  log: Logger
+  /** Milliseconds between looks at the table. */
+  drawEveryMs?: number
+  reconcileEveryMs?: number
+  /** Between tries to become the leader. */
+  leadEveryMs?: number
+}
+
+/**
+ * Rows to tickets. Of all instances one leads, by a lock in the database; it draws tickets every second and on `wake`, and
+ * reconciles every ten. Losing database or queue only delays it.
+ */
+export function startDispatcher(options: DispatcherOptions): Dispatcher {
+  const { db, log, leadEveryMs = 2_000 } = options
+  const closing = new AbortController()
+  const bell = new Bell()
+  const running = repeat({ name: 'leader election', everyMs: leadEveryMs, signal: closing.signal, log }, async () => {
+    const lead = await tryLead(db)
+    if (!lead) return
+    const over = new AbortController()
+    const end = () => over.abort()
+    closing.signal.addEventListener('abort', end, { once: true })
+    void lead.lost.then(end)
+    if (closing.signal.aborted) end()
+    log.info('this instance dispatches jobs')
+    await dispatch(options, bell, over.signal)
+    closing.signal.removeEventListener('abort', end)
+    log.info('this instance no longer dispatches jobs')
+    await lead.release()
+  })
+  return {
+    wake: () => bell.ring(),
+    async close() {
+      closing.abort()
+      await running
+    },
+  }
+}
+
+/** Two loops, because a queue that is away must not keep expired leases from being taken back. */
+async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSignal): Promise<void> {
+  const { db, queue, log, drawEveryMs = 1_000, reconcileEveryMs = 10_000 } = options
+  // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for half a minute.
+  let undelivered: Ticket[] = []
+  const drawing = repeat({ name: 'dispatching', everyMs: drawEveryMs, bell, signal, log }, async () => {
+    if (undelivered.length === 0) undelivered = await drawTickets(db)
+    if (undelivered.length === 0) return
+    await queue.enqueue(undelivered)
+    log.debug({ numTickets: undelivered.length }, 'tickets are in the queue')
+    undelivered = []
+  })
+  const reconciling = repeat({ name: 'reconciling', everyMs: reconcileEveryMs, signal, log }, async () => {
+    // A job that was taken back waits for a ticket.
+    if (await reconcileOnce(db, log)) bell.ring()
+  })
+  await Promise.all([drawing, reconciling])
+}

@@ -1,0 +1,115 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { AppError, type ErrorCode } from '@kantor/contracts'
+import { withoutSecrets } from '@kantor/runtime'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ApiDeps } from '../deps.js'
+
+const RETRY_AFTER_SECONDS = 5
+
+/** What fastify's own errors mean to a client. */
+const frameworkErrors: Record<string, [ErrorCode, string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload-too-large', 'a body may hold 1 MiB at most'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported-media-type',
+    'send JSON, with the header Content-Type: application/json',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed-json', 'the body is not as long as Content-Length says'],
+  FST_ERR_BAD_URL: ['not-found', 'the path is not a valid URL'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'there is nothing under this id'],
+}
+const byStatus: Record<number, ErrorCode> = {
+  400: 'malformed-json',
+  413: 'payload-too-large',
+  415: 'unsupported-media-type',
+}
+
+/** Every failure becomes problem+json (RFC 9457); what is not the client's doing keeps its details to the log. */
+export function useErrors(app: FastifyInstance, deps: Pick<ApiDeps, 'isShuttingDown'>): void {
+  const paths: { method: string; pattern: RegExp }[] = []
+  app.addHook('onRoute', (route) => {
+    const pattern = new RegExp(`^${route.url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`)
+    for (const method of [route.method].flat()) if (!route.url.includes('*')) paths.push({ method, pattern })
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    // Health is still told: that is how a load balancer learns.
+    if (!deps.isShuttingDown?.() || request.routeOptions.config.scope === 'public') return
+    reply.header('connection', 'close')
+    throw new AppError('shutting-down', 'this instance is going down; try again')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    const line = { requestId: request.id, method: request.method, route, status: reply.statusCode }
+    request.log.debug({ ...line, ms: Math.round(reply.elapsedTime) }, 'request')
+  })
+
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request)
+    const methods = [...new Set(paths.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))]
+    if (methods.length === 0)
+      throw new AppError('not-found', 'there is nothing at this path; /docs lists what there is')
+    reply.header('allow', methods.join(', '))
+    throw new AppError('method-not-allowed', `this path knows ${methods.join(', ')}`, { allowed: methods })
+  })
+}
+
+const pathOf = (request: FastifyRequest) => request.url.split('?', 1)[0]!
+
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = toAppError(error)
+  const { status } = known
+  const about = { err: error, requestId: request.id, method: request.method, route: request.routeOptions?.url }
+  if (status === 503) request.log.warn(about, 'a request met an outage')
+  else if (status >= 500) request.log.error(about, 'a request failed')
+
+  // A body that nobody read must not be taken for the next request.
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="kantor"')
+  const problem = shown(known, request.id).toProblem(withoutSecrets(pathOf(request)).slice(0, 200), request.id)
+  return reply
+    .code(status)
+    .header('cache-control', 'no-store')
+    .removeHeader('content-length')
+    .removeHeader('content-disposition')
+    .removeHeader('etag')
+    .type('application/problem+json')
+    .send(JSON.stringify(problem))
+}
+
+function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
+  const framework = typeof code === 'string' ? frameworkErrors[code] : undefined
+  if (framework) return new AppError(framework[0], framework[1], { cause: error })
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
+    return new AppError(byStatus[statusCode] ?? 'not-found', STATUS_CODES[statusCode] ?? 'the request is refused')
+  return new AppError('internal', 'unexpected error', { cause: error })
+}
+
+/** Paths, hosts and messages of drivers stay inside. */
+function shown(error: AppError, requestId: string): AppError {
+  if (error.code === 'internal')
+    return new AppError('internal', `the request failed; the service's log has the details under ${requestId}`)
+  if (error.code === 'dependency-unavailable')
+    return new AppError(error.code, 'the database or the object store does not answer; try again in a moment')
+  return error
+}
+
+const brokenRequests: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
+
+/** For bytes that are not an HTTP request: there is no request to hook into, so the reply is written by hand. */
+export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const status = brokenRequests[error.code ?? ''] ?? 400
+  const title = STATUS_CODES[status]
+  const body = JSON.stringify({ type: 'about:blank', title, status })
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Connection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n${body}`,
+  )
+}

@@ -1,0 +1,48 @@
+import { AppError } from '@kantor/contracts'
+import { getCheckpoint, getSample, listCheckpoints, listSamples } from '@kantor/db'
+import type { FastifyInstance } from 'fastify'
+import type { ApiDeps } from '../deps.js'
+import { register } from '../register.js'
+import { sendObject } from '../send-object.js'
+import { existingJob } from './jobs.js'
+
+/** Bytes are sent as they are: they are compressed already, or do not compress. HEAD would open the object for nothing. */
+const asBytes = { compress: false, exposeHeadRoute: false } as const
+
+export function artifactRoutes(app: FastifyInstance, { db, store }: ApiDeps): void {
+  register(app, 'listSamples', async ({ params, query }) => {
+    const page = await listSamples(db, params.id, query)
+    if (page.items.length === 0) await existingJob(db, params.id)
+    return page
+  })
+  register(app, 'listCheckpoints', async ({ params, query }) => {
+    const page = await listCheckpoints(db, params.id, query)
+    if (page.items.length === 0) await existingJob(db, params.id)
+    return page
+  })
+
+  register(
+    app,
+    'downloadSample',
+    async ({ params, request, reply }) => {
+      const sample = await getSample(db, params.id)
+      if (!sample) throw new AppError('not-found', `there is no sample ${params.id}`)
+      const fileName = `${sample.jobId}-step-${sample.step}.png`
+      return sendObject(store, { ...sample, fileName, mediaType: 'image/png' }, request, reply)
+    },
+    asBytes,
+  )
+  register(
+    app,
+    'downloadCheckpoint',
+    async ({ params, request, reply }) => {
+      const checkpoint = await getCheckpoint(db, params.id)
+      if (!checkpoint) throw new AppError('not-found', `there is no checkpoint ${params.id}; old ones are not kept`)
+      if (checkpoint.quarantined)
+        throw new AppError('not-found', `checkpoint ${params.id} is damaged and was put aside`)
+      const fileName = `${checkpoint.jobId}-step-${checkpoint.step}.safetensors`
+      return sendObject(store, { ...checkpoint, fileName, mediaType: 'application/octet-stream' }, request, reply)
+    },
+    asBytes,
+  )
+}

@@ -1,0 +1,8 @@
+import { listDatasets } from '@kantor/db'
+import type { FastifyInstance } from 'fastify'
+import type { ApiDeps } from '../deps.js'
+import { register } from '../register.js'
+
+export function datasetRoutes(app: FastifyInstance, { db }: ApiDeps): void {
+  register(app, 'listDatasets', async () => ({ items: await listDatasets(db) }))
+}

@@ -1,0 +1,82 @@
+// The API process: one HTTP server, and perhaps the leading dispatcher. It never loads TensorFlow.
+import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
+import { hasKeys, migrate, openDatabase } from '@kantor/db'
+import { openQueue } from '@kantor/queue'
+import { createLogger, loadEnvOrExit, repoRoot, runUntilSignal } from '@kantor/runtime'
+import { openStore } from '@kantor/storage'
+import { buildApp } from './app.js'
+import { startDispatcher } from './dispatcher.js'
+import { isLoopback } from './loopback.js'
+import { waitFor } from './wait-for.js'
+
+const EXIT_CONFIG = 78
+/** For requests under way; a container runtime should allow a little more. */
+const GRACE_MS = 12_000
+
+const env = loadEnvOrExit()
+const { databaseUrl, redisUrl, s3 } = env
+if (databaseUrl === undefined) refuse('DATABASE_URL: is missing; set it, or run `npx kantor up`, which brings its own')
+const log = createLogger(env, 'api')
+
+await waitFor('database', () => migrate(databaseUrl), log)
+const db = await waitFor('database', () => openDatabase(databaseUrl), log)
+const allowKeyless = isLoopback(env.host)
+if (!allowKeyless && !(await hasKeys(db)))
+  refuse(
+    `KANTOR_HOST: ${env.host} can be reached by others and there is no API key; make one with \`kantor key create --scope admin --name <name>\`, or set KANTOR_HOST=127.0.0.1`,
+  )
+const queue = await waitFor(
+  'queue',
+  () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
+  log,
+)
+const store = await waitFor('object store', () => openStore({ directory: join(env.dataDir, 'objects'), s3 }), log)
+
+let isShuttingDown = false
+const dispatcher = startDispatcher({ db, queue, log })
+const app = await buildApp({
+  db,
+  queue,
+  store,
+  log,
+  wake: () => dispatcher.wake(),
+  allowKeyless,
+  dashboardDirectory: join(repoRoot(), 'apps/dashboard/dist'),
+  isShuttingDown: () => isShuttingDown,
+})
+
+const shutdown = runUntilSignal(log, { graceMs: GRACE_MS }, async () => {
+  isShuttingDown = true
+  // Stops listening, lets requests finish, ends idle connections.
+  await app.close()
+  await dispatcher.close()
+  await Promise.all([queue.close(), store.close()])
+  await db.close()
+})
+// A parent that forked this process owns it; when it is gone, nobody else would end it.
+if (process.connected) process.on('disconnect', () => shutdown.begin())
+
+try {
+  await app.listen({ host: env.host, port: env.port })
+} catch (error) {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error
+  refuse(`KANTOR_HOST, KANTOR_PORT: cannot listen on ${env.host} port ${env.port} (${code}); choose another`)
+}
+const { port } = app.server.address() as AddressInfo
+const url = `http://${urlHost(env.host)}:${port}`
+log.info({ url, keyless: allowKeyless && !(await hasKeys(db)) }, 'listening')
+process.send?.({ type: 'listening', url })
+
+/** Where this machine reaches the server. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function refuse(problem: string): never {
+  process.stderr.write(`${problem}\n`)
+  process.exit(EXIT_CONFIG)
+}
