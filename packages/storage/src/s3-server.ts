@@ -16,11 +16,10 @@ export function statusOf(error: unknown): number | undefined {
   return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
 }
 
-/** No answer, a server error, throttling, or another write of the same key in flight (409). */
-export function retriable(error: unknown): boolean {
-  if (error instanceof AppError) return false
+/** No answer, a server error or throttling. */
+function retriable(error: unknown): boolean {
   const status = statusOf(error)
-  return status === undefined || status >= 500 || status === 429 || status === 409 || status === 408
+  return status === undefined || status >= 500 || status === 429 || status === 408
 }
 
 export function pause(attempt: number): Promise<void> {
@@ -78,8 +77,8 @@ function wrongRegion(place: Place, cause: unknown) {
   )
 }
 
-/** Objects are written once, which rests on `If-None-Match: *`. Some servers ignore it and would overwrite. */
-export async function checkConditionalWrites(client: S3Client, place: Place): Promise<void> {
+/** Whether the server honours `If-None-Match: *`. Several accept the header, ignore it and overwrite. */
+export async function hasConditionalWrites(client: S3Client, place: Place): Promise<boolean> {
   const write = () =>
     client.send(
       new PutObjectCommand({
@@ -93,14 +92,12 @@ export async function checkConditionalWrites(client: S3Client, place: Place): Pr
     // The first write may create the probe; the second must be refused.
     await write()
     await write()
+    return false
   } catch (error) {
-    if (statusOf(error) === 412) return
+    const status = statusOf(error)
     // A conflict means that another process is probing: the server knows the condition.
-    if (statusOf(error) === 409) return
+    if (status === 412 || status === 409) return true
+    if (status === 501 || status === 400) return false
     throw unavailable(place, error)
   }
-  throw new AppError(
-    'dependency-unavailable',
-    `the object store at ${place.endpoint} ignores "If-None-Match: *", so objects could be overwritten: use a server that supports conditional writes`,
-  )
 }

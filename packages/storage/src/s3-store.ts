@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { AppError } from '@kantor/contracts'
 import {
@@ -7,13 +6,13 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
 import { type Content, chunksOf, measure, noSuchObject, otherContent, wrongHash } from './content.js'
 import { checkKey } from './object-key.js'
 import type { ObjectBody, ObjectStore, PutOptions } from './object-store.js'
-import { checkConditionalWrites, ensureBucket, pause, retriable, statusOf, unavailable } from './s3-server.js'
+import { ensureBucket, hasConditionalWrites, pause, statusOf, unavailable } from './s3-server.js'
+import { upload } from './s3-upload.js'
 
 export interface S3Options {
   endpoint: string
@@ -24,7 +23,7 @@ export interface S3Options {
 }
 
 /** Creates the bucket when it is missing. Rejects with AppError `dependency-unavailable` that names what is wrong. */
-export async function openS3Store(options: S3Options): Promise<ObjectStore> {
+export async function openS3Store(options: S3Options, warn: (message: string) => void): Promise<ObjectStore> {
   const client = new S3Client({
     endpoint: options.endpoint,
     region: options.region,
@@ -40,35 +39,51 @@ export async function openS3Store(options: S3Options): Promise<ObjectStore> {
   })
   try {
     await ensureBucket(client, options)
-    await checkConditionalWrites(client, options)
+    const conditional = await hasConditionalWrites(client, options)
+    if (!conditional)
+      warn(
+        `the object store at ${options.endpoint} ignores "If-None-Match: *": of two writers of one key the last one would win`,
+      )
+    return new S3Store(client, options, conditional)
   } catch (error) {
     client.destroy()
     throw error
   }
-  return new S3Store(client, options)
 }
 
 class S3Store implements ObjectStore {
   readonly #client: S3Client
   readonly #options: S3Options
+  readonly #conditional: boolean
 
-  constructor(client: S3Client, options: S3Options) {
+  constructor(client: S3Client, options: S3Options, conditional: boolean) {
     this.#client = client
     this.#options = options
+    this.#conditional = conditional
   }
 
   async put(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
     checkKey(key)
     const content = await measure(chunksOf(body))
     if (content.sha256 !== options.sha256) throw wrongHash(key, options.sha256, content.sha256)
-    // Another put of the same key in flight answers 409; a stream is used up by its first attempt. So the attempts are ours.
+    // Without conditional writes, and for uploads in parts on servers that know the condition for whole ones only.
+    if (await this.#headObject(key)) return await this.#expectSame(key, content)
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#send(key, body, content, options.contentType)
+        const { contentType } = options
+        await upload(this.#client, {
+          bucket: this.#options.bucket,
+          key,
+          body,
+          content,
+          contentType,
+          conditional: this.#conditional,
+        })
         return
       } catch (error) {
         if (statusOf(error) === 412) return await this.#expectSame(key, content)
-        if (attempt === 4 || !retriable(error)) throw this.#explain(error)
+        // 409: another put of the same key is in flight; the client itself retries everything else.
+        if (attempt === 4 || statusOf(error) !== 409) throw this.#explain(error)
         await pause(attempt)
       }
     }
@@ -129,23 +144,7 @@ class S3Store implements ObjectStore {
     this.#client.destroy()
   }
 
-  async #send(key: string, body: ObjectBody, content: Content, contentType: string) {
-    await this.#client.send(
-      new PutObjectCommand({
-        Bucket: this.#options.bucket,
-        Key: key,
-        Body: body instanceof Uint8Array ? body : createReadStream(body.file),
-        ContentLength: content.sizeBytes,
-        ContentType: contentType,
-        IfNoneMatch: '*',
-        // The server checks it, if it can: bytes damaged on the way are refused.
-        ChecksumSHA256: Buffer.from(content.sha256, 'hex').toString('base64'),
-        Metadata: { sha256: content.sha256 },
-      }),
-    )
-  }
-
-  /** After a 412: the object there is ours from an attempt whose answer was lost, or somebody else's. */
+  /** The object that is there is ours from an attempt whose answer was lost, or somebody else's. */
   async #expectSame(key: string, content: Content) {
     const found = await this.#headObject(key)
     // Removed in between: whoever removed it did not want it there.
