@@ -22,7 +22,7 @@ export interface PlayerOptions {
   seed: number
   /** Tells the initial weights of the generator (0) and the critic (1) apart. */
   index: number
-  createOptimizer(variables: readonly Variable[]): Optimizer
+  createOptimizer: (variables: readonly Variable[]) => Optimizer
 }
 
 export function createPlayer(network: Layer, { seed, index, createOptimizer }: PlayerOptions): Player {
@@ -55,7 +55,7 @@ function initial({ init, layout, role }: Parameter, seed: number, index: number,
   return tf.tidy(() => {
     const draw = tf.tensor1d(seedPair(seed, 'init', index, i), 'int32')
     const values = () => {
-      if (init.kind === 'constant') return tf.fill(shape, init.value)
+      if (init.kind === 'constant') return tf.add(tf.zeros(shape), init.value)
       if (init.kind === 'normal') return tf.add(tf.mul(randomNormal(shape, draw), init.deviation), init.mean)
       return tf.mul(tf.sub(tf.mul(randomUniform(shape, draw), 2), 1), init.bound)
     }

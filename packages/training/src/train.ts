@@ -24,68 +24,68 @@ export interface TrainOptions {
  * Trains a WGAN as the authors' main.py does, one generator step after the other, until the budget is spent or
  * `control.shouldStop()`. Numbers in, events out. A resumed run is bit-identical to one that never stopped when its
  * `ready` event says `bitwise`.
- * @throws DivergedError after ten non-finite steps in a row; SafetensorsError or CheckpointError for a bad `resume`.
+ * @throws DivergedError after ten non-finite steps in a row; SafetensorsError or CheckpointError for a bad `resume`;
+ *   RangeError when images and spec do not fit.
  */
 export async function* train({ spec, images, resume, control }: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
-  const runtime = await loadTensorFlow()
   checkImages(spec, images)
-  const { channels } = images
-  const game = createGame(spec, channels)
+  const runtime = await loadTensorFlow()
+  const game = createGame(spec, images.channels)
+  const stepper = createStepper(game, spec, images)
   try {
     const context: CheckpointContext = {
       spec,
-      channels,
+      channels: images.channels,
       runtime,
-      determinism: isDeterministic(game, spec, channels) ? 'bitwise' : 'best-effort',
+      determinism: isDeterministic(game, spec, images.channels) ? 'bitwise' : 'best-effort',
     }
-    let state: RunState = { step: 0, criticStep: 0, epoch: 0, cursor: 0, elapsedSeconds: 0 }
+    const state: RunState = { step: 0, criticStep: 0, epoch: 0, cursor: 0, elapsedSeconds: 0 }
     if (resume) {
       const restored = restoreCheckpoint(resume, game, context)
-      state = restored.state
+      Object.assign(state, restored.state)
       context.determinism = restored.determinism
     }
     yield { type: 'ready', step: state.step, determinism: context.determinism }
 
-    const numBatches = batchesPerEpoch(images.numImages, spec.batchSize)
-    const stepper = createStepper(game, spec, images)
     const secondsBefore = state.elapsedSeconds
-    const saved = { step: resume ? state.step : -1, seconds: 0 }
-    let sampledAt = resume ? state.step : -1
+    const last = { sample: resume ? state.step : -1, checkpoint: resume ? state.step : -1, checkpointSeconds: 0 }
     let badSteps = 0
+
+    const takeSample = (): TrainEvent => {
+      last.sample = state.step
+      return sample(game, spec, { step: state.step, channels: images.channels })
+    }
+    /** Nothing after a non-finite step: a checkpoint must never keep one. */
+    const takeCheckpoint = (): TrainEvent[] => {
+      const bytes = badSteps === 0 && last.checkpoint !== state.step ? writeCheckpoint(game, state, context) : null
+      if (!bytes) return []
+      last.checkpoint = state.step
+      last.checkpointSeconds = control.elapsedSeconds()
+      return [{ type: 'checkpoint', step: state.step, bytes }]
+    }
+    const ending = (): 'budget' | 'stopped' | null =>
+      isSpent(spec, state) ? 'budget' : control.shouldStop() ? 'stopped' : null
+
+    if (!resume) yield takeSample()
+    const numBatches = batchesPerEpoch(images.numImages, spec.batchSize)
     let order = epochOrder(images.numImages, spec.seed, state.epoch)
-
-    const takeSample = () => {
-      sampledAt = state.step
-      return sample(game, spec, { step: state.step, channels })
-    }
-    /** Null after a non-finite step: a checkpoint must never keep one. */
-    const takeCheckpoint = (): TrainEvent | null => {
-      if (badSteps > 0 || saved.step === state.step) return null
-      const bytes = writeCheckpoint(game, state, context)
-      if (!bytes) return null
-      Object.assign(saved, { step: state.step, seconds: control.elapsedSeconds() })
-      return { type: 'checkpoint', step: state.step, bytes }
-    }
-
-    if (state.step === 0 && !resume) yield takeSample()
-    const ending = (): Outcome | null => spent(spec, state) ?? (control.shouldStop() ? 'stopped' : null)
     let outcome = ending()
     while (!outcome) {
-      const planned = plannedCriticSteps(spec.schedule, state.step)
-      let done = 0
-      while (done < planned && state.cursor < numBatches) {
+      for (let left = plannedCriticSteps(spec.schedule, state.step); left > 0 && state.cursor < numBatches; left--) {
         const from = state.cursor * spec.batchSize
         stepper.critic(order.subarray(from, from + spec.batchSize), state.criticStep)
-        state = { ...state, criticStep: state.criticStep + 1, cursor: state.cursor + 1 }
-        done++
-        // Lets messages and signals in during a long burst.
+        state.criticStep++
+        state.cursor++
+        // Lets messages and signals in: a burst of a hundred critic steps can take a minute.
         await breathe()
       }
-      const epoch = state.epoch
       const point = stepper.generator(state)
-      state = { ...state, step: state.step + 1, elapsedSeconds: secondsBefore + control.elapsedSeconds() }
-      if (state.cursor >= numBatches) {
-        state = { ...state, epoch: state.epoch + 1, cursor: 0 }
+      const { epoch } = state
+      state.step++
+      state.elapsedSeconds = secondsBefore + control.elapsedSeconds()
+      if (state.cursor === numBatches) {
+        state.epoch++
+        state.cursor = 0
         order = epochOrder(images.numImages, spec.seed, state.epoch)
       }
       yield { type: 'point', point, epoch }
@@ -94,34 +94,26 @@ export async function* train({ spec, images, resume, control }: TrainOptions): A
       if (badSteps >= DIVERGED_AFTER) throw new DivergedError(state.step - DIVERGED_AFTER + 1)
       if (state.step % spec.sampling.every === 0) yield takeSample()
       outcome = ending()
-      const due =
-        state.step % spec.checkpoint.everySteps === 0 ||
-        control.elapsedSeconds() - saved.seconds >= spec.checkpoint.everySeconds
-      if (due && !outcome) {
-        const checkpoint = takeCheckpoint()
-        if (checkpoint) yield checkpoint
-      }
+      const waited = control.elapsedSeconds() - last.checkpointSeconds
+      const due = state.step % spec.checkpoint.everySteps === 0 || waited >= spec.checkpoint.everySeconds
+      if (due && !outcome) yield* takeCheckpoint()
     }
-    if (sampledAt !== state.step) yield takeSample()
-    const checkpoint = takeCheckpoint()
-    if (checkpoint) yield checkpoint
+    // Sample before checkpoint: where a checkpoint is, its sample has been given.
+    if (last.sample !== state.step) yield takeSample()
+    yield* takeCheckpoint()
     yield { type: 'done', step: state.step, outcome }
   } finally {
+    stepper.dispose()
     game.dispose()
   }
 }
 
-type Outcome = 'budget' | 'stopped'
-
 const isFinitePoint = ({ values }: CurvePoint): boolean => values.every((value) => Number.isFinite(value))
 
-function spent({ budget }: JobSpec, { step, epoch, elapsedSeconds }: RunState): 'budget' | null {
-  const over =
-    step >= (budget.generatorSteps ?? Infinity) ||
-    epoch >= (budget.epochs ?? Infinity) ||
-    elapsedSeconds >= (budget.seconds ?? Infinity)
-  return over ? 'budget' : null
-}
+const isSpent = ({ budget }: JobSpec, { step, epoch, elapsedSeconds }: RunState): boolean =>
+  step >= (budget.generatorSteps ?? Infinity) ||
+  epoch >= (budget.epochs ?? Infinity) ||
+  elapsedSeconds >= (budget.seconds ?? Infinity)
 
 function checkImages({ model }: JobSpec, { numImages, imageSize }: ImageSource): void {
   if (numImages < 1) throw new RangeError('the dataset has no images')

@@ -62,14 +62,17 @@ describe('networks', () => {
     for (const { parameters } of built) {
       expect(new Set(parameters.map(({ name }) => name)).size).toBe(parameters.length)
       for (const { torchShape, layout } of parameters) {
-        const numbers = Float32Array.from({ length: Math.min(sizeOf(torchShape), 1e6) }, (_, i) => i)
-        expect(sizeOf(layout.view)).toBe(sizeOf(torchShape))
-        expect(sizeOf(layout.shape)).toBe(sizeOf(torchShape))
-        if (numbers.length === sizeOf(torchShape)) expect(toTorch(fromTorch(numbers, layout), layout)).toEqual(numbers)
+        const size = sizeOf(torchShape)
+        expect([sizeOf(layout.view), sizeOf(layout.shape)]).toEqual([size, size])
+        if (size > 50_000) continue
+        const numbers = Float32Array.from({ length: size }, (_, i) => i)
+        expect(Buffer.compare(bytesOf(toTorch(fromTorch(numbers, layout), layout)), bytesOf(numbers))).toBe(0)
       }
     }
   })
 })
+
+const bytesOf = (values: Float32Array) => new Uint8Array(values.buffer)
 
 const batchNormNames = (prefix: string) =>
   ['weight', 'bias', 'running_mean', 'running_var'].map((name) => `${prefix}:batchnorm.${name}`)

@@ -9,7 +9,7 @@ import type { Parameter } from './parameter.js'
 export type BatchNormMode = 'train' | 'batch' | 'running'
 
 export interface Context {
-  variable(name: string): Variable
+  variable: (name: string) => Variable
   batchNorm: BatchNormMode
 }
 

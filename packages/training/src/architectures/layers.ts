@@ -123,6 +123,10 @@ export interface ImageShape {
   channels: number
 }
 
+/** The axes of a flattened side in our order: C, H, W becomes H, W, C; a plain vector stays. */
+const channelsLast = (axes: readonly number[], offset = 0): number[] =>
+  (axes.length === 3 ? [1, 2, 0] : [0]).map((axis) => axis + offset)
+
 /** Linear(from, to) on [n, from]. `fromImage` / `toImage` say that one side is a flattened image. */
 export function linear(
   name: string,
@@ -132,13 +136,16 @@ export function linear(
   const init: Init = { kind: 'uniform', bound: 1 / Math.sqrt(from) }
   const inAxes = fromImage ? [fromImage.channels, fromImage.size, fromImage.size] : [from]
   const outAxes = toImage ? [toImage.channels, toImage.size, toImage.size] : [to]
-  const last = (axes: number[], offset: number) => (axes.length === 3 ? [1, 2, 0] : [0]).map((axis) => axis + offset)
-  const layout = permuted([...outAxes, ...inAxes], [...last(inAxes, outAxes.length), ...last(outAxes, 0)], [from, to])
+  const layout = permuted(
+    [...outAxes, ...inAxes],
+    [...channelsLast(inAxes, outAxes.length), ...channelsLast(outAxes)],
+    [from, to],
+  )
   const matrix = weight(name, [to, from], layout, init)
   const bias: Parameter = {
     name: `${name}.bias`,
     torchShape: [to],
-    layout: permuted(outAxes, last(outAxes, 0), [to]),
+    layout: permuted(outAxes, channelsLast(outAxes), [to]),
     init,
     role: 'weight',
   }

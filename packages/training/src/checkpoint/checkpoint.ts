@@ -73,7 +73,6 @@ export function writeCheckpoint(game: Game, state: RunState, context: Checkpoint
     state: JSON.stringify(state),
     courseHash: courseHash(context.spec, context.channels),
     spec: JSON.stringify(context.spec),
-    optimizerSteps: JSON.stringify({ generator: game.generator.optimizer.steps, critic: game.critic.optimizer.steps }),
     runtime: JSON.stringify(context.runtime),
     determinism: context.determinism,
   })
@@ -108,30 +107,36 @@ export function restoreCheckpoint(
   if (metadata['courseHash'] !== courseHash(context.spec, context.channels)) {
     throw new CheckpointError('the checkpoint was made by a job with another spec, dataset or seed')
   }
-  const state = parse<RunState>(metadata, 'state')
-  const counts = ['step', 'criticStep', 'epoch', 'cursor'] as const
-  if (counts.some((key) => !Number.isSafeInteger(state[key]) || state[key] < 0)) {
-    throw new SafetensorsError(`the checkpoint's state is damaged: ${metadata['state']}`)
-  }
+  const state = stateIn(metadata)
   for (const { player, weights, slots } of playersOf(game)) {
     loadWeights(player, file, weights)
     loadSlots(player, file, slots)
   }
-  const steps = parse<{ generator: number; critic: number }>(metadata, 'optimizerSteps')
-  game.generator.optimizer.steps = steps.generator
-  game.critic.optimizer.steps = steps.critic
-  const same = sameRuntime(parse<TensorFlowDescription>(metadata, 'runtime'), context.runtime)
+  game.generator.optimizer.steps = state.step
+  game.critic.optimizer.steps = state.criticStep
+  const same = sameRuntime(parse(metadata, 'runtime') as Partial<TensorFlowDescription> | null, context.runtime)
   const exact = same && metadata['determinism'] === 'bitwise' && context.determinism === 'bitwise'
   return { state, determinism: exact ? 'bitwise' : 'best-effort' }
 }
 
 /** Other kernels or another split of the work over threads round differently. */
-const sameRuntime = (a: TensorFlowDescription, b: TensorFlowDescription): boolean =>
-  a.tensorflow === b.tensorflow && a.device === b.device && a.processor === b.processor && a.threads === b.threads
+const sameRuntime = (stored: Partial<TensorFlowDescription> | null, now: TensorFlowDescription): boolean =>
+  (['tensorflow', 'device', 'processor', 'threads'] as const).every((key) => stored?.[key] === now[key])
 
-function parse<T>(metadata: Record<string, string>, key: string): T {
+function stateIn(metadata: Record<string, string>): RunState {
+  const state = parse(metadata, 'state') as Partial<RunState> | null
+  const { step, criticStep, epoch, cursor, elapsedSeconds } = state ?? {}
+  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+  const isTime = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0
+  if (isCount(step) && isCount(criticStep) && isCount(epoch) && isCount(cursor) && isTime(elapsedSeconds)) {
+    return { step, criticStep, epoch, cursor, elapsedSeconds }
+  }
+  throw new SafetensorsError(`the checkpoint's metadata state is damaged: ${metadata['state']}`)
+}
+
+function parse(metadata: Record<string, string>, key: string): unknown {
   try {
-    return JSON.parse(metadata[key] ?? '') as T
+    return JSON.parse(metadata[key] ?? '')
   } catch (cause) {
     throw new SafetensorsError(`the checkpoint's metadata ${key} is missing or damaged`, { cause })
   }

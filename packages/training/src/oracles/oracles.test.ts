@@ -5,6 +5,8 @@ import { wasserstein1d } from './wasserstein.js'
 
 const midpoints = (n: number, scale = 1) => Float64Array.from({ length: n }, (_, i) => ((i + 0.5) / n) * scale)
 
+const repeat = (points: number[], times: number) => points.flatMap((x) => Array<number>(times).fill(x))
+
 describe('wasserstein1d', () => {
   test('of two point masses is their distance', () => {
     expect(wasserstein1d([0.25], [-3])).toBe(3.25)
@@ -23,7 +25,6 @@ describe('wasserstein1d', () => {
       [0.1, -2, 5],
       [1, 4, 4, -7, 0.5],
     ]
-    const repeat = (points: number[], times: number) => points.flatMap((x) => Array<number>(times).fill(x))
     expect(wasserstein1d(a, b)).toBeCloseTo(wasserstein1d(repeat(a, 5), repeat(b, 3)), 12)
   })
 

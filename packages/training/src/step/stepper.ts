@@ -12,6 +12,7 @@ export interface Stepper {
   critic(indices: Int32Array, criticStep: number): void
   /** One generator update. The only device sync of a generator step: five numbers. */
   generator(done: { step: number; criticStep: number }): CurvePoint
+  dispose(): void
 }
 
 export function createStepper(
@@ -48,6 +49,10 @@ export function createStepper(
       critic.dispose()
       lastTerms = null
       return { step: step + 1, criticStep: criticStepsDone, values: curveValues(values) }
+    },
+    dispose() {
+      lastTerms?.dispose()
+      lastTerms = null
     },
   }
 }
