@@ -38,7 +38,15 @@ const API_GRACE_MS = 15_000
 export async function startStack(env: Env, options: StackOptions = {}): Promise<Stack> {
   const note = options.note ?? (() => {})
   const file = await claimDataDir(env.dataDir)
-  const undo: (() => Promise<void>)[] = [() => removeStackFile(env.dataDir)]
+  // One write at a time, and none after the removal.
+  let written = Promise.resolve()
+  const save = () => {
+    // Only a convenience for other commands: a full disk must not take the stack down.
+    written = written
+      .then(() => writeStackFile(env.dataDir, file))
+      .catch((error: unknown) => note(`stack.json could not be written: ${String(error)}`))
+  }
+  const undo: Undo = [() => written.then(() => removeStackFile(env.dataDir))]
   const unwind = async () => {
     for (let step = undo.pop(); step; step = undo.pop()) await step()
   }
@@ -48,7 +56,9 @@ export async function startStack(env: Env, options: StackOptions = {}): Promise<
     await migrate(databaseUrl)
     await registerBuiltInDatasets({ env, databaseUrl, note })
     options.signal?.throwIfAborted()
-    const parts = await startProcesses({ env, databaseUrl, numWorkers: options.workers ?? 1, file, note, undo })
+    const parts = await startProcesses({ env, databaseUrl, numWorkers: options.workers ?? 1, file, save, note, undo })
+    // Whoever reads our URL may look for the file.
+    await written
     options.signal?.throwIfAborted()
     let stopped: Promise<void> | undefined
     return {
@@ -89,11 +99,12 @@ interface Processes {
   databaseUrl: string
   numWorkers: number
   file: StackFile
+  save: () => void
   note: (line: string) => void
   undo: Undo
 }
 
-async function startProcesses({ env, databaseUrl, numWorkers, file, note, undo }: Processes) {
+async function startProcesses({ env, databaseUrl, numWorkers, file, save, note, undo }: Processes) {
   const logDirectory = join(env.dataDir, 'logs')
   mkdirSync(logDirectory, { recursive: true })
   const port = await freePort(env.port)
@@ -112,10 +123,7 @@ async function startProcesses({ env, databaseUrl, numWorkers, file, note, undo }
     file.pids.workers = workers.flatMap(({ pid }) => pid ?? [])
     if (api?.pid === undefined) delete file.pids.api
     else file.pids.api = api.pid
-    // Only a convenience for other commands: a full disk must not take the stack down.
-    writeStackFile(env.dataDir, file).catch((error: unknown) =>
-      note(`stack.json could not be written: ${String(error)}`),
-    )
+    save()
   }
   const common = { env: childEnv, note, changed }
 
