@@ -3,7 +3,9 @@ import { tf } from '../binding.js'
 import { type Kernel, runSingle } from '../kernel.js'
 
 // tfjs-core's own second-order gradients of these are wrong (tanh) or throw (leakyRelu). The `…Grad` ops are linear in
-// dy, so their own gradient is the same op again; `features` only matters where the slope jumps, hence zeros.
+// dy, so their own gradient is the same op again; the slope of a ReLU has no gradient of its own, hence zeros.
+// Kernels save inputs, never outputs: the tape notes a saved output before the op that made it, and the second-order
+// part that should flow back through it is lost without a word.
 
 const float = { T: { dtype: 'float32' } } as const
 
@@ -41,14 +43,14 @@ export const leakyReluKernel: Kernel = {
 export const reluGradKernel: Kernel = {
   name: 'KantorReluGrad',
   op: 'ReluGrad',
-  inputs: ['dy', 'y'],
+  inputs: ['dy', 'x'],
   numOutputs: 1,
   attributes: () => float,
   gradient: {
-    saveInputs: ['y'],
-    of: ([ddy], [y]) => ({
-      dy: () => runSingle(reluGradKernel, { dy: ddy as Tensor, y: y as Tensor }),
-      y: () => tf.zerosLike(y as Tensor),
+    saveInputs: ['x'],
+    of: ([ddy], [x]) => ({
+      dy: () => runSingle(reluGradKernel, { dy: ddy as Tensor, x: x as Tensor }),
+      x: () => tf.zerosLike(x as Tensor),
     }),
   },
 }
@@ -60,9 +62,8 @@ export const reluKernel: Kernel = {
   numOutputs: 1,
   attributes: () => float,
   gradient: {
-    saveInputs: [],
-    saveOutputs: [true],
-    of: ([dy], [y]) => ({ x: () => runSingle(reluGradKernel, { dy: dy as Tensor, y: y as Tensor }) }),
+    saveInputs: ['x'],
+    of: ([dy], [x]) => ({ x: () => runSingle(reluGradKernel, { dy: dy as Tensor, x: x as Tensor }) }),
   },
 }
 
@@ -89,9 +90,9 @@ export const tanhKernel: Kernel = {
   numOutputs: 1,
   attributes: () => float,
   gradient: {
-    saveInputs: [],
-    saveOutputs: [true],
-    of: ([dy], [y]) => ({ x: () => runSingle(tanhGradKernel, { y: y as Tensor, dy: dy as Tensor }) }),
+    saveInputs: ['x'],
+    // y is computed again, not saved: see above.
+    of: ([dy], [x]) => ({ x: () => runSingle(tanhGradKernel, { y: tanh(x as Tensor), dy: dy as Tensor }) }),
   },
 }
 

@@ -21,52 +21,80 @@ export const batchNormGradKernel: Kernel = {
   numOutputs: 5,
   attributes: (attrs) => common(attrs['training'] as boolean)(attrs),
   gradient: {
-    saveInputs: ['dy', 'x', 'scale', 'reserve1', 'reserve2'],
-    of: ([ddx, ddScale, ddOffset], saved, attrs) => {
-      const [dy, x, scale, mean, variance] = saved as [Tensor4D, Tensor4D, Tensor1D, Tensor1D, Tensor1D]
-      const composed = attrs['training']
-        ? gradientOfTraining(attrs['epsilon'] as number)
-        : gradientOfInference(mean, variance, attrs['epsilon'] as number)
-      // ⟨dx, ddx⟩ + ⟨dScale, ddScale⟩ + ⟨dOffset, ddOffset⟩, differentiated as a composition of plain ops.
-      const inner = (dyIn: Tensor, xIn: Tensor, scaleIn: Tensor): Tensor => {
-        const [dx, dScale, dOffset] = composed(dyIn as Tensor4D, xIn as Tensor4D, scaleIn as Tensor1D)
-        return tf.addN([
-          tf.sum(tf.mul(dx, ddx as Tensor)),
-          tf.sum(tf.mul(dScale, ddScale as Tensor)),
-          tf.sum(tf.mul(dOffset, ddOffset as Tensor)),
-        ])
+    saveInputs: ['dy', 'x', 'scale', 'reserve1', 'reserve2', 'reserve3'],
+    of: (cotangents, saved, attrs) => {
+      const [dy, x, scale, reserve1, reserve2, reserve3] = saved as Saved
+      const epsilon = attrs['epsilon'] as number
+      const statistics = attrs['training'] ? batchStatistics(x) : { mean: reserve1, variance: reserve2 }
+      const inverse = tf.rsqrt(tf.add(statistics.variance, epsilon))
+      const at: Point = { dy, scale, inverse, normal: tf.mul(tf.sub(x, statistics.mean), inverse) }
+      const gradients = attrs['training'] ? secondOfTraining(at, cotangents) : secondOfInference(at, cotangents)
+      return {
+        ...gradients,
+        // The statistics' own dependence on x is part of `x` above.
+        reserve1: () => tf.zerosLike(reserve1),
+        reserve2: () => tf.zerosLike(reserve2),
+        reserve3: () => tf.zerosLike(reserve3),
       }
-      const [gradDy, gradX, gradScale] = tf.grads(inner)([dy, x, scale]) as [Tensor, Tensor, Tensor]
-      return { dy: () => gradDy, x: () => gradX, scale: () => gradScale }
     },
   },
 }
 
-type Gradients = [dx: Tensor, dScale: Tensor, dOffset: Tensor]
+type Saved = [Tensor4D, Tensor4D, Tensor1D, Tensor1D, Tensor1D, Tensor1D]
 
-/** The first-order gradient written in plain ops, statistics taken from the batch. */
-const gradientOfTraining =
-  (epsilon: number) =>
-  (dy: Tensor4D, x: Tensor4D, scale: Tensor1D): Gradients => {
-    const axes = [0, 1, 2]
-    const centred = tf.sub(x, tf.mean(x, axes))
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes), epsilon))
-    const normal = tf.mul(centred, inverse)
-    const dScale = tf.sum(tf.mul(dy, normal), axes)
-    const dOffset = tf.sum(dy, axes)
-    const n = x.shape[0] * x.shape[1] * x.shape[2]
-    const inside = tf.sub(tf.sub(dy, tf.div(dOffset, n)), tf.mul(normal, tf.div(dScale, n)))
-    return [tf.mul(tf.mul(scale, inverse), inside), dScale, dOffset]
-  }
+const axes = [0, 1, 2]
 
-/** The same with fixed statistics: the op is then affine in x. */
-const gradientOfInference =
-  (mean: Tensor1D, variance: Tensor1D, epsilon: number) =>
-  (dy: Tensor4D, x: Tensor4D, scale: Tensor1D): Gradients => {
-    const inverse = tf.rsqrt(tf.add(variance, epsilon))
-    const normal = tf.mul(tf.sub(x, mean), inverse)
-    return [tf.mul(dy, tf.mul(scale, inverse)), tf.sum(tf.mul(dy, normal), [0, 1, 2]), tf.sum(dy, [0, 1, 2])]
+function batchStatistics(x: Tensor4D): { mean: Tensor; variance: Tensor } {
+  const mean = tf.mean(x, axes)
+  return { mean, variance: tf.mean(tf.square(tf.sub(x, mean)), axes) }
+}
+
+interface Point {
+  dy: Tensor4D
+  /** γ */
+  scale: Tensor1D
+  /** r = 1 / √(σ² + ε) */
+  inverse: Tensor
+  /** x̂ = (x − μ) r */
+  normal: Tensor
+}
+
+/**
+ * Gradients of L = ⟨u, dx⟩ + ⟨v, dγ⟩ + ⟨w, dβ⟩ where, per channel over n values, with P(a) = a − mean a − x̂ mean(a x̂):
+ * dx = γ r P(dy), dγ = Σ dy x̂, dβ = Σ dy. From ∂r/∂x = −r² x̂ / n and ∂(Σ a x̂)/∂x = r P(a) follows
+ * ∂L/∂dy = γ r P(u) + v x̂ + w, ∂L/∂γ = r Σ u P(dy),
+ * ∂L/∂x = −γ r² (x̂ mean(u P(dy)) + mean(dy x̂) P(u) + mean(u x̂) P(dy)) + v r P(dy).
+ */
+function secondOfTraining({ dy, scale, inverse, normal }: Point, cotangents: Tensor[]): InputGradients {
+  const [u, v, w] = cotangents as [Tensor, Tensor, Tensor]
+  const along = (a: Tensor) => tf.mean(tf.mul(a, normal), axes)
+  const project = (a: Tensor) => tf.sub(tf.sub(a, tf.mean(a, axes)), tf.mul(normal, along(a)))
+  const gain = tf.mul(scale, inverse)
+  const [projectedU, projectedDy] = [project(u), project(dy)]
+  const inner = tf.mul(u, projectedDy)
+  return {
+    dy: () => tf.addN([tf.mul(gain, projectedU), tf.mul(v, normal), tf.mul(w, tf.onesLike(dy))]),
+    scale: () => tf.mul(inverse, tf.sum(inner, axes)),
+    x: () => {
+      const terms = tf.addN([
+        tf.mul(normal, tf.mean(inner, axes)),
+        tf.mul(along(dy), projectedU),
+        tf.mul(along(u), projectedDy),
+      ])
+      return tf.sub(tf.mul(tf.mul(v, inverse), projectedDy), tf.mul(tf.mul(gain, inverse), terms))
+    },
   }
+}
+
+/** The same with fixed statistics, where the op is affine in x: dx = γ r dy. */
+function secondOfInference({ dy, scale, inverse, normal }: Point, cotangents: Tensor[]): InputGradients {
+  const [u, v, w] = cotangents as [Tensor, Tensor, Tensor]
+  return {
+    dy: () => tf.addN([tf.mul(tf.mul(scale, inverse), u), tf.mul(v, normal), tf.mul(w, tf.onesLike(dy))]),
+    scale: () => tf.mul(inverse, tf.sum(tf.mul(u, dy), axes)),
+    x: () => tf.mul(tf.mul(v, inverse), dy),
+  }
+}
 
 const inputs = ['x', 'scale', 'offset', 'mean', 'variance']
 

@@ -123,11 +123,13 @@ export function restoreCheckpoint(
 const sameRuntime = (stored: Partial<TensorFlowDescription> | null, now: TensorFlowDescription): boolean =>
   (['tensorflow', 'device', 'processor', 'threads'] as const).every((key) => stored?.[key] === now[key])
 
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+const isTime = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0
+
 function stateIn(metadata: Record<string, string>): RunState {
   const state = parse(metadata, 'state') as Partial<RunState> | null
   const { step, criticStep, epoch, cursor, elapsedSeconds } = state ?? {}
-  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-  const isTime = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0
   if (isCount(step) && isCount(criticStep) && isCount(epoch) && isCount(cursor) && isTime(elapsedSeconds)) {
     return { step, criticStep, epoch, cursor, elapsedSeconds }
   }
