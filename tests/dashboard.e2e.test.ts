@@ -66,8 +66,8 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     await waitFor(stack.client, job.id, ({ progress }) => (progress?.step ?? 0) > 0)
     const row = page.getByRole('row', { name: /before the eyes/ })
     await row.getByText('running').waitFor()
+    await row.getByText('/ 1,000,000').waitFor()
     expect(await row.textContent()).toContain('mnist')
-    expect(await row.textContent()).toContain('/ 1,000,000')
     await shoot('jobs')
 
     await page.getByText('failed', { exact: true }).click()
@@ -82,12 +82,10 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
   test('the curve grows while the job trains', async () => {
     const early = await until(newestStep, (step) => step > 0)
     const later = await until(newestStep, (step) => step >= early + 60)
-    expect(later).toBeGreaterThan(early)
-
-    // What the page says last is what the API says of that bucket.
+    // The step that the page names is in the API's curve, and the median's line is really on the canvas.
+    const held = await stack.client.getCurve({ params: { id: job.id }, query: { from: later, to: later } })
+    expect(held.series.w_estimate!.x).toEqual([later])
     expect(await drawnPixels(page)).toBeGreaterThan(200)
-    const held = await stack.client.getCurve({ params: { id: job.id } })
-    expect(held.series.w_estimate!.x.at(-1)).toBeGreaterThanOrEqual(early)
   })
 
   test('samples appear, from the first to the newest', async () => {
@@ -191,7 +189,7 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
 async function openPage(browser: Browser, complaints: string[]): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
   const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
+  page.setDefaultTimeout(45_000)
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
   })

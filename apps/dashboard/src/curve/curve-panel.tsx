@@ -17,8 +17,10 @@ export function CurvePanel({ job, chosenStep }: { job: Job; chosenStep: number |
   const [parts, setParts] = useState<PartName[]>(['critic_loss', 'gen_loss'])
   const names = useMemo(() => partNames.filter((name) => parts.includes(name)), [parts])
   const curve = useQuery(curveQuery({ id: job.id, metrics: ['w_estimate', ...names], range }))
-  const lastStep = job.progress?.step ?? 0
-  const hasPoints = (curve.data?.series.w_estimate?.x.length ?? 0) > 0
+  const steps = curve.data?.series.w_estimate?.x ?? []
+  const hasPoints = steps.length > 0
+  // A job's progress is written less often than its points.
+  const lastStep = Math.max(job.progress?.step ?? 0, steps.at(-1) ?? 0)
 
   return (
     <Section

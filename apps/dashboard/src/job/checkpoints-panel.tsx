@@ -26,23 +26,25 @@ export function CheckpointsPanel({ job }: { job: Job }) {
         </Empty>
       )}
       {items.length > 0 && (
-        <table className={styles['table']}>
-          <thead>
-            <tr>
-              <th>Step</th>
-              <th>Size</th>
-              <th>SHA-256</th>
-              <th>
-                <span className={styles['hidden']}>Download</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((checkpoint) => (
-              <CheckpointRow key={checkpoint.id} checkpoint={checkpoint} jobName={job.name} />
-            ))}
-          </tbody>
-        </table>
+        <div className={styles['scroll']}>
+          <table className={styles['table']}>
+            <thead>
+              <tr>
+                <th>Step</th>
+                <th>Size</th>
+                <th>SHA-256</th>
+                <th>
+                  <span className={styles['hidden']}>Download</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((checkpoint) => (
+                <CheckpointRow key={checkpoint.id} checkpoint={checkpoint} jobName={job.name} />
+              ))}
+            </tbody>
+          </table>
+        </div>
       )}
     </Section>
   )
