@@ -1,11 +1,12 @@
 import type { JobView } from '@kantor/client'
 import type { Job } from '@kantor/contracts'
 import { SingleBar } from 'cli-progress'
+import { createLiveFigures, type LiveFigures } from './live-figures.js'
 import { duration, figure } from './output.js'
 
 export interface ProgressDisplay {
-  update(view: JobView): void
-  end(): void
+  update: (view: JobView) => void
+  end: () => void
 }
 
 /** Without a terminal: one line this often, and one at every change of state. */
@@ -19,19 +20,21 @@ export function showProgress(note: (line: string) => void): ProgressDisplay {
 function progressBar(note: (line: string) => void): ProgressDisplay {
   const bar = new SingleBar({
     stream: process.stderr,
-    format: '{state} {bar} {steps} · {rate} · W {estimate} · {eta_text}',
+    format: '{state} {bar} {figures}',
     barsize: 24,
     hideCursor: true,
-    clearOnComplete: false,
     // Signals are ours: the library's own handler would end the process before the workers have checkpointed.
     gracefulExit: false,
   })
+  const read = createLiveFigures()
   let started = false
   let attempt = 0
   return {
-    update({ job }) {
-      const { done, total } = stepsOf(job)
-      const texts = { state: job.state.padEnd(9), ...wordsOf(job) }
+    update(view) {
+      const figures = read(view)
+      const { job } = view
+      const { done, total } = shareOf(job, figures)
+      const texts = { state: job.state.padEnd(9), figures: inWords(figures) }
       if (attempt > 0 && job.attempt > attempt) note(`\n${takenOver(job)}`)
       attempt = job.attempt
       if (started) bar.setTotal(Math.max(total, 1))
@@ -46,18 +49,23 @@ function progressBar(note: (line: string) => void): ProgressDisplay {
 }
 
 function progressLines(note: (line: string) => void): ProgressDisplay {
+  const read = createLiveFigures()
   let saidAt = 0
   let saidState = ''
+  let said = ''
   let attempt = 0
   return {
-    update({ job }) {
+    update(view) {
+      const figures = read(view)
+      const { job } = view
       if (attempt > 0 && job.attempt > attempt) note(takenOver(job))
       attempt = job.attempt
       if (job.state === saidState && Date.now() - saidAt < LINE_EVERY_MS) return
       saidAt = Date.now()
       saidState = job.state
-      const { steps, rate, estimate, eta_text } = wordsOf(job)
-      note(job.progress ? `${job.state}: ${steps} · ${rate} · W ${estimate} · ${eta_text}` : job.state)
+      const line = figures.step === 0 ? job.state : `${job.state}: ${inWords(figures)}`
+      if (line !== said) note(line)
+      said = line
     },
     end() {},
   }
@@ -66,22 +74,19 @@ function progressLines(note: (line: string) => void): ProgressDisplay {
 const takenOver = (job: Job) => `attempt ${job.attempt}: another worker took the job over (${job.reason})`
 
 /** Seconds stand in for steps while only they bound the run. */
-function stepsOf({ progress, spec, startedAt, finishedAt }: Job): { done: number; total: number } {
-  const totalSteps = progress?.totalSteps ?? spec.budget.generatorSteps
-  if (totalSteps !== undefined) return { done: progress?.step ?? 0, total: totalSteps }
+function shareOf({ spec, startedAt, finishedAt }: Job, { step, totalSteps }: LiveFigures) {
+  if (totalSteps !== null) return { done: step, total: totalSteps }
   if (finishedAt !== null) return { done: 1, total: 1 }
   const elapsed = startedAt === null ? 0 : (Date.now() - Date.parse(startedAt)) / 1000
   return { done: elapsed, total: Math.max(spec.budget.seconds ?? elapsed, elapsed) }
 }
 
-function wordsOf({ progress, spec }: Job) {
-  const total = progress?.totalSteps ?? spec.budget.generatorSteps
-  const rate = progress?.stepsPerSecond
-  const eta = progress?.etaSeconds
-  return {
-    steps: `step ${progress?.step ?? 0}${total === undefined ? '' : `/${total}`}`,
-    rate: typeof rate === 'number' ? `${figure(rate, rate < 10 ? 2 : 1)} steps/s` : '– steps/s',
-    estimate: figure(progress?.wEstimate),
-    eta_text: typeof eta === 'number' ? `${duration(eta)} left` : 'time left unknown',
-  }
+function inWords({ step, totalSteps, stepsPerSecond, wEstimate, etaSeconds }: LiveFigures): string {
+  const rate = stepsPerSecond === null ? '–' : figure(stepsPerSecond, stepsPerSecond < 10 ? 2 : 1)
+  return [
+    `step ${step}${totalSteps === null ? '' : `/${totalSteps}`}`,
+    `${rate} steps/s`,
+    `W ${figure(wEstimate)}`,
+    etaSeconds === null ? 'time left unknown' : `${duration(etaSeconds)} left`,
+  ].join(' · ')
 }
