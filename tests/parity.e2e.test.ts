@@ -33,7 +33,7 @@ describe('kantor parity', () => {
   test('a file of another kind is refused by name', async () => {
     const { code, stderr } = await parity(join(root, 'package.json'))
 
-    expect(code).toBe(1)
+    expect(code).toBe(2)
     expect(stderr).toContain('package.json')
   })
 })
