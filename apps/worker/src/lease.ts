@@ -4,8 +4,10 @@ import { type Database, type Fence, renewLease } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 import type { Intent } from './intent.js'
 
-/** Renewals per lease: five may fail in a row before another worker can take the job. */
+/** Renewals per lease at the least: five may fail in a row before another worker can take the job. */
 const RENEWALS_PER_LEASE = 6
+/** More often than the lease needs: a renewal carries the progress that people watch, and its reply is how a cancel arrives. One row each. */
+const RENEW_AT_LEAST_EVERY_MS = 2000
 /** Part of the lease, counted from the last renewal that was *sent* and answered, after which the attempt gives itself up. */
 const SELF_FENCE = 0.75
 
@@ -29,7 +31,7 @@ export interface Lease {
  * clock is asked, so a clock that is set back or forth changes nothing.
  */
 export function holdLease({ db, fence, leaseSeconds, intent, progress, log }: LeaseOptions, sentAt: number): Lease {
-  const periodMs = (leaseSeconds * 1000) / RENEWALS_PER_LEASE
+  const periodMs = Math.min((leaseSeconds * 1000) / RENEWALS_PER_LEASE, RENEW_AT_LEAST_EVERY_MS)
   const giveUpMs = leaseSeconds * 1000 * SELF_FENCE
   const released = new AbortController()
   let heldSince = sentAt
