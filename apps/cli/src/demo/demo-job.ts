@@ -5,7 +5,7 @@ import { type CreateJobInput, isTerminal, type Job } from '@kantor/contracts'
 import { repoRoot } from '@kantor/runtime'
 
 /** The body of the demo's POST /jobs. */
-export const demoFile = () => join(repoRoot(), 'examples/demo.json')
+const demoFile = () => join(repoRoot(), 'examples/demo.json')
 
 /** Goes on with the demo job of this data directory when it is not over, else submits a new one. */
 export async function openDemoJob(client: Client, directory: string): Promise<{ job: Job; isNew: boolean }> {

@@ -3,7 +3,7 @@ import { slicedWasserstein } from '@kantor/training/oracles'
 import type { SampleSet } from './artifacts.js'
 
 /** Sliced Wasserstein distances to one set of held-out images, in pixels of [0, 1]. */
-export interface Distances {
+interface Distances {
   /** Of the trained generator. */
   samples: number
   /** Of the same generator, from the same latents, before training. */
