@@ -69,8 +69,9 @@ const number = (tensor: Tensor): number => tensor.dataSync()[0] as number
 const derivative = (f: (h: number) => number, h = 0.05): number =>
   (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
 
+const draw = (shape: number[], i: number) => tf.randomNormal(shape, 0, 1, 'float32', 11 + i)
+
 function setUp({ op, shapes, shift }: Case) {
-  const draw = (shape: number[], i: number) => tf.randomNormal(shape, 0, 1, 'float32', 11 + i)
   const inputs = shapes.map((shape, i) => (shift && i === 0 ? shift(draw(shape, i)) : draw(shape, i)))
   const first = shapes.map((shape, i) => tf.randomUniform(shape, -1, 1, 'float32', 31 + i))
   const second = shapes.map((shape, i) => tf.randomUniform(shape, -1, 1, 'float32', 51 + i))

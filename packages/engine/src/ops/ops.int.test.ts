@@ -52,9 +52,9 @@ describe('batchNormTraining', () => {
   })
 })
 
-describe('random numbers', () => {
-  const pair = (step: number) => tf.tensor1d(seedPair(1, 'init', step), 'int32')
+const pair = (step: number) => tf.tensor1d(seedPair(1, 'init', step), 'int32')
 
+describe('random numbers', () => {
   test('depend on their seed alone, not on what was drawn before', () => {
     const first = numbers(() => randomNormal([5, 7], pair(1)))
     numbers(() => randomNormal([100], pair(2)))

@@ -12,7 +12,7 @@ import {
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 
 /** Gradients of very different sizes: where ε stands decides the small ones. */
-const gradientAt = (step: number) => [1e-9 * (step + 1), -1e-6, 0.01 * Math.cos(step), 3]
+const gradientAt = (t: number) => [1e-9 * (t + 1), -1e-6, 0.01 * Math.cos(t), 3]
 const start = [0.5, -0.25, 1, 0]
 const numSteps = 6
 

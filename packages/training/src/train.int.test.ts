@@ -1,0 +1,188 @@
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { CriticKind, GeneratorKind, type JobSpec } from '@kantor/contracts'
+import { loadTensorFlow, tf } from '@kantor/engine'
+import { readSafetensors } from './checkpoint/safetensors.js'
+import type { TrainEvent } from './events.js'
+import { train } from './train.js'
+import { alter, aSpec, collect, lastCheckpoint, only, someImages, steady } from './testing/runs.js'
+
+beforeAll(() => loadTensorFlow({ threads: 2 }))
+
+const curve = (events: TrainEvent[]) => only(events, 'point').map(({ point }) => [point.step, ...point.values])
+
+async function finalTensors(spec: JobSpec, channels = 1): Promise<Map<string, string>> {
+  const { tensors } = readSafetensors(lastCheckpoint(await collect({ spec, images: someImages(30, 16, channels) })))
+  return new Map([...tensors].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString('hex')]))
+}
+
+describe.each([{ kind: 'rmsprop' }, { kind: 'adam', criticLearningRate: 1e-3 }])('resume with %o', (optimizer) => {
+  test('6 steps and 6 resumed ones are 12 in one go, to the bit; without optimizer state they are not', async () => {
+    const options = { spec: aSpec({ optimizer }), images: someImages() }
+    const whole = await collect(options)
+    const half = await collect({ ...options, stopAfter: 6 })
+    expect(half.at(-1)).toEqual({ type: 'done', step: 6, outcome: 'stopped' })
+    const resumed = await collect({ ...options, resume: lastCheckpoint(half) })
+
+    expect(resumed[0]).toEqual({ type: 'ready', step: 6, determinism: 'bitwise' })
+    expect(curve([...half, ...resumed])).toEqual(curve(whole))
+    expect(Buffer.compare(lastCheckpoint(resumed), lastCheckpoint(whole))).toBe(0)
+    expect(only(resumed, 'sample').at(-1)).toEqual(only(whole, 'sample').at(-1))
+
+    const cold = alter(lastCheckpoint(half), /^optimizer/, () => 0)
+    const coldRun = await collect({ ...options, resume: cold })
+    expect(curve(coldRun).at(-1)).not.toEqual(curve(whole).at(-1))
+  })
+})
+
+describe('the loop', () => {
+  test('plays the authors’ schedule: bursts, cut at the end of an epoch, and a generator step all the same', async () => {
+    // 37 images in batches of 8: five critic steps per epoch, the last on a tail of 5.
+    const sizes: number[] = []
+    const images = someImages()
+    const read = (indices: Int32Array) => {
+      sizes.push(indices.length)
+      return images.read(indices)
+    }
+    const events = await collect({ spec: aSpec({ budget: { epochs: 3 } }), images: { ...images, read } })
+    const points = only(events, 'point')
+    // Step 1: warm-up of 3; step 2: 2, which ends the epoch; 3: 2; 4: 2; 5: a burst of 4 cut to 1; then 2, 2, 1.
+    expect(points.map(({ point }) => point.criticStep)).toEqual([3, 5, 7, 9, 10, 12, 14, 15])
+    expect(points.map(({ epoch }) => epoch)).toEqual([0, 0, 1, 1, 1, 2, 2, 2])
+    expect(sizes).toEqual([8, 8, 8, 8, 5, 8, 8, 8, 8, 5, 8, 8, 8, 8, 5])
+    expect(events.at(-1)).toEqual({ type: 'done', step: 8, outcome: 'budget' })
+  })
+
+  test('shows every image once per epoch, each epoch in another order', async () => {
+    const images = someImages(20)
+    const seen: number[] = []
+    const read = (indices: Int32Array) => {
+      seen.push(...indices)
+      return images.read(indices)
+    }
+    await collect({ spec: aSpec({ budget: { epochs: 2 } }), images: { ...images, read } })
+    const [first, second] = [seen.slice(0, 20), seen.slice(20)]
+    for (const epoch of [first, second]) expect([...epoch].sort((a, b) => a - b)).toEqual([...Array(20).keys()])
+    expect(first).not.toEqual(second)
+  })
+
+  test('gives samples at the start, at the cadence and at the end; checkpoints by steps, seconds and at the end', async () => {
+    let seconds = 0
+    const control = { ...steady, elapsedSeconds: () => seconds++ / 10 }
+    const spec = aSpec({ checkpoint: { everySteps: 4, everySeconds: 86_400 } })
+    const events = await collect({ spec, images: someImages(), control })
+    expect(events[0]).toEqual({ type: 'ready', step: 0, determinism: 'bitwise' })
+    expect(only(events, 'sample').map(({ step }) => step)).toEqual([0, 5, 10, 12])
+    expect(only(events, 'checkpoint').map(({ step }) => step)).toEqual([4, 8, 12])
+    const bySeconds = await collect({
+      spec: aSpec({ checkpoint: { everySteps: 1000, everySeconds: 5 }, budget: { generatorSteps: 3 } }),
+      images: someImages(),
+      control: { ...steady, elapsedSeconds: () => 10 * ++seconds },
+    })
+    expect(only(bySeconds, 'checkpoint').map(({ step }) => step)).toEqual([1, 2, 3])
+  })
+
+  test('a budget of seconds counts earlier attempts', async () => {
+    const options = { spec: aSpec({ budget: { seconds: 10 } }), images: someImages() }
+    const first = await collect({ ...options, stopAfter: 2, control: { ...steady, elapsedSeconds: () => 6 } })
+    const second = await collect({
+      ...options,
+      resume: lastCheckpoint(first),
+      control: { ...steady, elapsedSeconds: () => 5 },
+    })
+    expect(second.at(-1)).toEqual({ type: 'done', step: 3, outcome: 'budget' })
+  })
+
+  test('asked to stop before the first step, it gives a usable checkpoint of step 0', async () => {
+    const options = { spec: aSpec(), images: someImages() }
+    const events = await collect({ ...options, stopAfter: 0 })
+    expect(events.map(({ type }) => type)).toEqual(['ready', 'sample', 'checkpoint', 'done'])
+    const resumed = await collect({ ...options, resume: lastCheckpoint(events) })
+    expect(curve(resumed)).toEqual(curve(await collect(options)))
+  })
+
+  test('samples change nothing, not even running statistics', async () => {
+    expect(await finalTensors(aSpec({ sampling: { every: 1, count: 3 } }))).toEqual(
+      await finalTensors(aSpec({ sampling: { every: 1000, count: 3 } })),
+    )
+  })
+
+  test('a run is repeated by its seed, and only by it', async () => {
+    const options = { images: someImages(), spec: aSpec() }
+    const run = curve(await collect(options))
+    expect(curve(await collect(options))).toEqual(run)
+    expect(curve(await collect({ ...options, spec: aSpec({ seed: 6 }) }))).not.toEqual(run)
+  })
+
+  test('the Wasserstein estimate is minus the critic’s loss, D(fake) − D(real)', async () => {
+    for (const { point } of only(await collect({ spec: aSpec(), images: someImages() }), 'point')) {
+      const [estimate, loss, , real, fake] = point.values as unknown as [number, number, number, number, number]
+      expect(estimate).toBe(-loss)
+      expect(estimate).toBe(Math.fround(fake - real))
+    }
+  })
+
+  test('leaks no tensor', async () => {
+    const before = tf.memory().numTensors
+    const counts: number[] = []
+    const images = someImages()
+    const read = (indices: Int32Array) => {
+      counts.push(tf.memory().numTensors)
+      return images.read(indices)
+    }
+    await collect({ spec: aSpec({ sampling: { every: 3, count: 2 } }), images: { ...images, read } })
+    expect(Math.max(...counts.slice(5))).toBe(Math.max(...counts.slice(0, 5)))
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  test('refuses images that do not fit', async () => {
+    await expect(collect({ spec: aSpec(), images: someImages(9, 32) })).rejects.toThrow('32 pixels wide')
+    await expect(collect({ spec: aSpec(), images: someImages(0) })).rejects.toThrow('no images')
+  })
+})
+
+describe('divergence', () => {
+  const options = {
+    spec: aSpec({
+      model: { ...aSpec().model, generator: 'mlp' },
+      checkpoint: { everySteps: 2 },
+      budget: { generatorSteps: 30 },
+    }),
+  }
+
+  test('ten non-finite steps end the run with the first of them and a remedy; no checkpoint keeps one', async () => {
+    const good = lastCheckpoint(await collect({ ...options, images: someImages(), stopAfter: 3 }))
+    const broken = alter(good, /^netG\..*weight$/, (value) => value * 1e25)
+    const events: TrainEvent[] = []
+    const run = async () => {
+      for await (const event of train({
+        ...options,
+        images: someImages(),
+        resume: broken,
+        control: steady,
+      })) {
+        events.push(event)
+      }
+    }
+    await expect(run()).rejects.toMatchObject({
+      name: 'DivergedError',
+      step: 4,
+      message: expect.stringContaining('Lower'),
+    })
+    expect(only(events, 'point').map(({ point }) => Number.isFinite(point.values[0]))).toEqual(Array(9 + 1).fill(false))
+    expect(only(events, 'checkpoint')).toEqual([])
+  })
+})
+
+describe.each(GeneratorKind.options)('generator %s', (generator) => {
+  test.each(CriticKind.options)('plays against critic %s', async (critic) => {
+    const extraLayers = generator === 'mlp' && critic === 'mlp' ? 0 : 1
+    const model = { ...aSpec().model, generator, critic, extraLayers }
+    const run = (generatorSteps: number) =>
+      finalTensors(aSpec({ model, budget: { generatorSteps }, optimizer: { kind: 'adam' } }), 3)
+    const [once, twice] = [await run(1), await run(2)]
+    // Every weight moved in the second step, and none lost its numbers: a checkpoint refuses them.
+    for (const [name, bytes] of twice) {
+      if (name.endsWith('weight')) expect([name, bytes]).not.toEqual([name, once.get(name)])
+    }
+  })
+})
