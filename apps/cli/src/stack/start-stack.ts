@@ -1,12 +1,11 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { migrate } from '@kantor/db'
-import { type EmbeddedPostgres, type Env, freePort, repoRoot, startPostgres } from '@kantor/runtime'
-import { probeTensorFlow, tensorFlowRemedy } from '../doctor/probe-tensorflow.js'
+import { type EmbeddedPostgres, type Env, startPostgres } from '@kantor/runtime'
 import { Failure } from '../failure.js'
 import { registerBuiltInDatasets } from './built-in-datasets.js'
 import { claimDataDir, removeStackFile, type StackFile, writeStackFile } from './stack-file.js'
-import { supervise, type Supervised } from './supervised.js'
+import { startProcesses, type Undo } from './start-processes.js'
+import type { Supervised } from './supervised.js'
 
 export interface StackOptions {
   /** Worker processes; default 1. */
@@ -29,10 +28,6 @@ export interface Stack {
   /** For a second Ctrl-C: no checkpoint, no farewell; Postgres is still stopped. */
   kill(): Promise<void>
 }
-
-/** A worker needs time to write a checkpoint; the API only to finish its requests. */
-const WORKER_GRACE_MS = 120_000
-const API_GRACE_MS = 15_000
 
 /** Starts Postgres (unless DATABASE_URL names one), the API and the workers, and resolves when all of them are ready. */
 export async function startStack(env: Env, options: StackOptions = {}): Promise<Stack> {
@@ -76,8 +71,6 @@ export async function startStack(env: Env, options: StackOptions = {}): Promise<
   }
 }
 
-type Undo = (() => Promise<void>)[]
-
 async function embedded(env: Env, file: StackFile, undo: Undo, note: (line: string) => void): Promise<string> {
   const postgres: EmbeddedPostgres = await startPostgres({ directory: join(env.dataDir, 'postgres'), log: note }).catch(
     (error: unknown) => {
@@ -88,81 +81,15 @@ async function embedded(env: Env, file: StackFile, undo: Undo, note: (line: stri
       })
     },
   )
-  undo.push(() => postgres.stop())
+  let stopping = false
+  undo.push(() => {
+    stopping = true
+    return postgres.stop()
+  })
+  const sayThatItDied = () =>
+    stopping || note('Postgres ended unexpectedly: jobs wait until this stack is stopped and started again')
+  void postgres.exited.then(sayThatItDied)
   file.pids.postgres = postgres.pid
   file.databaseUrl = postgres.url
   return postgres.url
-}
-
-interface Processes {
-  env: Env
-  databaseUrl: string
-  numWorkers: number
-  file: StackFile
-  save: () => void
-  note: (line: string) => void
-  undo: Undo
-}
-
-async function startProcesses({ env, databaseUrl, numWorkers, file, save, note, undo }: Processes) {
-  const logDirectory = join(env.dataDir, 'logs')
-  mkdirSync(logDirectory, { recursive: true })
-  const port = await freePort(env.port)
-  if (env.port !== 0 && port !== env.port) note(`port ${env.port} is taken; the API listens on ${port}`)
-  const childEnv = {
-    ...process.env,
-    DATABASE_URL: databaseUrl,
-    KANTOR_DATA_DIR: env.dataDir,
-    KANTOR_HOST: env.host,
-    KANTOR_PORT: String(port),
-  }
-  let api: Supervised | undefined
-  const workers: Supervised[] = []
-  const changed = () => {
-    file.url = api ? String(api.ready['url']) : null
-    file.pids.workers = workers.flatMap(({ pid }) => pid ?? [])
-    if (api?.pid === undefined) delete file.pids.api
-    else file.pids.api = api.pid
-    save()
-  }
-  const common = { env: childEnv, note, changed }
-
-  api = await supervise({
-    ...common,
-    name: 'api',
-    script: join(repoRoot(), 'apps/api/dist/server.js'),
-    readyType: 'listening',
-    logFile: join(logDirectory, 'api.log'),
-    graceMs: API_GRACE_MS,
-  })
-  const started = api
-  undo.push(() => started.stop())
-
-  const numStarted = numWorkers > 0 && (await tensorFlowIsThere(note)) ? numWorkers : 0
-  undo.push(async () => void (await Promise.all(workers.map((worker) => worker.stop()))))
-  const starts = Array.from({ length: numStarted }, async (_, index) => {
-    const worker = await supervise({
-      ...common,
-      name: `worker ${index + 1}`,
-      script: join(repoRoot(), 'apps/worker/dist/main.js'),
-      readyType: 'ready',
-      logFile: join(logDirectory, `worker-${index + 1}.log`),
-      graceMs: WORKER_GRACE_MS,
-    })
-    workers.push(worker)
-  })
-  // All of them are waited for, so that a failing one leaves none behind.
-  const outcomes = await Promise.allSettled(starts)
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
-  if (failed) throw failed.reason
-  changed()
-  return { url: String(api.ready['url']), workers, logDirectory, all: [api, ...workers] }
-}
-
-async function tensorFlowIsThere(note: (line: string) => void): Promise<boolean> {
-  const tensorflow = await probeTensorFlow()
-  if (tensorflow.ok) return true
-  note(`TensorFlow does not load, so no worker was started: ${tensorflow.problem}`)
-  note(tensorFlowRemedy)
-  return false
 }
