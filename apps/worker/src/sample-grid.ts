@@ -1,6 +1,7 @@
 import sharp from 'sharp'
 
-const COLUMNS = 8
+/** torchvision's default, kept up to a grid of 8 × 8; larger ones get 16, so that a screen holds them. */
+const columnsOf = (numImages: number) => Math.min(numImages, numImages <= 64 ? 8 : 16)
 export const PADDING = 2
 
 export interface Images {
@@ -18,11 +19,11 @@ export interface Grid {
   columns: number
 }
 
-/** Lays images out as torchvision's make_grid does: 8 wide, 2 black pixels between and around. */
+/** Lays images out as torchvision's make_grid does: 8 or 16 wide, 2 black pixels between and around. */
 export function makeGrid({ pixels, numImages, imageSize, channels }: Images): Grid {
   const expected = numImages * imageSize * imageSize * channels
   if (pixels.byteLength !== expected) throw new Error(`a sample of ${pixels.byteLength} bytes, expected ${expected}`)
-  const columns = Math.min(COLUMNS, numImages)
+  const columns = columnsOf(numImages)
   const cell = imageSize + PADDING
   const width = columns * cell + PADDING
   const height = Math.ceil(numImages / columns) * cell + PADDING
