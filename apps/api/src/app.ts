@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import compress from '@fastify/compress'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { ApiDeps } from './deps.js'
 import { useAuth } from './plugins/auth.js'
 import { serveDashboard } from './plugins/dashboard.js'
+import { serveDocs } from './plugins/docs.js'
 import { answerBrokenRequest, sendProblem, useErrors } from './plugins/errors.js'
 import { serveHealth } from './plugins/health.js'
 import { useJsonBodies } from './plugins/json-body.js'
-import { serveDocs, useOpenApi } from './plugins/openapi.js'
+import { serveOpenApi } from './plugins/openapi.js'
 import { useSecurityHeaders } from './plugins/security-headers.js'
 import { useZod } from './plugins/zod.js'
 import { artifactRoutes } from './routes/artifacts.js'
@@ -22,7 +23,7 @@ const REQUEST_TIMEOUT_MS = 30_000
 export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Ours says so in a problem, see `useErrors`.
@@ -44,15 +45,15 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     encodings: ['br', 'gzip'],
     customTypes: /^(?:text\/|application\/(?:problem\+)?json|application\/javascript|image\/svg)/,
   })
-  await useOpenApi(app)
+  await serveOpenApi(app)
 
   jobRoutes(app, deps)
   curveRoutes(app, deps)
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)
   serveHealth(app, deps)
-  await serveDocs(app)
-  await serveDashboard(app, deps.dashboardDirectory)
+  serveDocs(app)
+  serveDashboard(app, deps.dashboardDirectory)
   await app.ready()
   return app
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { pipeline, Transform } from 'node:stream'
+import { AppError } from '@kantor/contracts'
 import type { ObjectStore } from '@kantor/storage'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
@@ -23,7 +24,11 @@ export async function sendObject(
   reply.header('etag', etag).header('cache-control', 'private, max-age=31536000, immutable')
   if (request.headers['if-none-match'] === etag) return reply.code(304).send()
 
-  const source = await store.get(object.key)
+  const source = await store.get(object.key).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === 'not-found')
+      throw new AppError('not-found', 'the bytes of this are no longer kept', { cause: error })
+    throw error
+  })
   reply
     .type(object.mediaType)
     .header('content-length', object.sizeBytes)

@@ -19,8 +19,8 @@ const { databaseUrl, redisUrl, s3 } = env
 if (databaseUrl === undefined) refuse('DATABASE_URL: is missing; set it, or run `npx kantor up`, which brings its own')
 const log = createLogger(env, 'api')
 
-await waitFor('database', () => migrate(databaseUrl), log)
 const db = await waitFor('database', () => openDatabase(databaseUrl), log)
+await waitFor('database', () => migrate(databaseUrl), log)
 const allowKeyless = isLoopback(env.host)
 if (!allowKeyless && !(await hasKeys(db)))
   refuse(
@@ -55,7 +55,7 @@ const shutdown = runUntilSignal(log, { graceMs: GRACE_MS }, async () => {
   await db.close()
 })
 // A parent that forked this process owns it; when it is gone, nobody else would end it.
-if (process.connected) process.on('disconnect', () => shutdown.begin())
+if (process.connected) process.on('disconnect', () => isShuttingDown || shutdown.begin())
 
 try {
   await app.listen({ host: env.host, port: env.port })

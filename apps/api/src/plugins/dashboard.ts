@@ -1,50 +1,35 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import fastifyStatic from '@fastify/static'
+import { extname, join } from 'node:path'
 import { AppError } from '@kantor/contracts'
-import type { FastifyInstance } from 'fastify'
-import { asPublic } from './public-routes.js'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { readFolder, sendFile } from './static-files.js'
+
+const options = { config: { scope: 'public' }, schema: { hide: true } } as const
 
 /** The built dashboard under /ui/. Its files are public: they hold no data, and the page must load before it can ask for a key. */
-export async function serveDashboard(app: FastifyInstance, directory: string): Promise<void> {
-  await app.register(async (scope) => {
-    asPublic(scope)
-    for (const url of ['/', '/ui'])
-      scope.get(url, { schema: { hide: true } }, async (_request, reply) => reply.redirect('/ui/', 307))
-  })
-  await app.register(
-    async (scope) => {
-      asPublic(scope)
-      if (!existsSync(join(directory, 'index.html'))) return sayNotBuilt(scope)
-      await scope.register(fastifyStatic, {
-        root: directory,
-        cacheControl: false,
-        setHeaders: (reply, path) => {
-          // Names under assets/ carry a hash of the content.
-          const isHashed = path.startsWith(join(directory, 'assets'))
-          reply.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
-        },
-      })
-      // The page has its own routes: /ui/jobs/… is the same file. A missing file stays missing.
-      scope.setNotFoundHandler((request, reply) => {
-        const path = request.url.split('?', 1)[0]!
-        const isPage = (request.method === 'GET' || request.method === 'HEAD') && !/\.\w+$/.test(path)
-        if (!isPage || path.startsWith('/ui/assets/')) throw new AppError('not-found', 'the dashboard has no such file')
-        return reply.sendFile('index.html')
-      })
-    },
-    { prefix: '/ui' },
-  )
+export function serveDashboard(app: FastifyInstance, directory: string): void {
+  for (const url of ['/', '/ui']) app.get(url, options, async (_request, reply) => reply.redirect('/ui/', 307))
+  const isBuilt = existsSync(join(directory, 'index.html'))
+  app.get('/ui/*', options, isBuilt ? fileHandler(directory) : sayNotBuilt)
 }
 
-function sayNotBuilt(scope: FastifyInstance): void {
-  scope.get('/*', { schema: { hide: true } }, async (_request, reply) =>
-    reply
-      .code(503)
-      .type('text/html; charset=utf-8')
-      .send(
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Kantor</title><body><h1>The dashboard is not built</h1>' +
-          '<p>Run <code>npm run build</code> and restart the API. The API itself works: see <a href="/docs">/docs</a>.</p></body></html>\n',
-      ),
-  )
+function fileHandler(directory: string) {
+  const files = readFolder(directory)
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const path = (request.params as { '*': string })['*']
+    const file = files.get(path)
+    if (file) return sendFile(file, { immutable: path.startsWith('assets/') }, request, reply)
+    // The page has routes of its own: /ui/jobs/… is the same file. A missing file stays missing.
+    const isPage = extname(path) === '' && !path.startsWith('assets/')
+    if (!isPage) throw new AppError('not-found', 'the dashboard has no such file')
+    return sendFile(files.get('index.html')!, { immutable: false }, request, reply)
+  }
 }
+
+const notBuilt = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Kantor</title></head>
+<body><h1>The dashboard is not built</h1>
+<p>Run <code>npm run build</code> and start the API again. The API itself works: see <a href="/docs">/docs</a>.</p></body></html>
+`
+const sayNotBuilt = async (_request: FastifyRequest, reply: FastifyReply) =>
+  reply.code(503).type('text/html; charset=utf-8').send(notBuilt)

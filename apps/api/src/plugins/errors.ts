@@ -1,11 +1,13 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { finished } from 'node:stream/promises'
 import { AppError, type ErrorCode } from '@kantor/contracts'
 import { withoutSecrets } from '@kantor/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ApiDeps } from '../deps.js'
 
 const RETRY_AFTER_SECONDS = 5
+const DRAIN_MS = 2_000
 
 /** What fastify's own errors mean to a client. */
 const frameworkErrors: Record<string, [ErrorCode, string]> = {
@@ -40,11 +42,14 @@ export function useErrors(app: FastifyInstance, deps: Pick<ApiDeps, 'isShuttingD
   })
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown'
-    const line = { requestId: request.id, method: request.method, route, status: reply.statusCode }
+    const line = { method: request.method, route, status: reply.statusCode }
     request.log.debug({ ...line, ms: Math.round(reply.elapsedTime) }, 'request')
   })
 
-  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply))
+  app.setErrorHandler(async (error, request, reply) => {
+    if (codeOf(error) === 'FST_ERR_CTP_BODY_TOO_LARGE') await drain(request.raw)
+    return sendProblem(error, request, reply)
+  })
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request)
     const methods = [...new Set(paths.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))]
@@ -55,32 +60,45 @@ export function useErrors(app: FastifyInstance, deps: Pick<ApiDeps, 'isShuttingD
   })
 }
 
+/**
+ * A socket that is closed with unread bytes is reset, and the client sees that instead of our answer: take in what it still sends,
+ * for a moment.
+ */
+async function drain(body: IncomingMessage): Promise<void> {
+  body.resume()
+  await finished(body, { signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => {})
+}
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code
 const pathOf = (request: FastifyRequest) => request.url.split('?', 1)[0]!
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = toAppError(error)
   const { status } = known
-  const about = { err: error, requestId: request.id, method: request.method, route: request.routeOptions?.url }
+  const about = { err: error, method: request.method, route: request.routeOptions?.url }
   if (status === 503) request.log.warn(about, 'a request met an outage')
   else if (status >= 500) request.log.error(about, 'a request failed')
 
-  // A body that nobody read must not be taken for the next request.
   if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="kantor"')
   const problem = shown(known, request.id).toProblem(withoutSecrets(pathOf(request)).slice(0, 200), request.id)
-  return reply
-    .code(status)
-    .header('cache-control', 'no-store')
-    .removeHeader('content-length')
-    .removeHeader('content-disposition')
-    .removeHeader('etag')
-    .type('application/problem+json')
-    .send(JSON.stringify(problem))
+  for (const name of ofTheReply) reply.removeHeader(name)
+  return (
+    reply
+      .code(status)
+      // Of these a request that never found a route has none yet.
+      .header('x-request-id', request.id)
+      .header('x-content-type-options', 'nosniff')
+      .header('cache-control', 'no-store')
+      .type('application/problem+json')
+      .send(JSON.stringify(problem))
+  )
 }
 
 function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
-  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
+  const code = codeOf(error)
+  const { statusCode } = error as { statusCode?: unknown }
   const framework = typeof code === 'string' ? frameworkErrors[code] : undefined
   if (framework) return new AppError(framework[0], framework[1], { cause: error })
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
@@ -96,6 +114,9 @@ function shown(error: AppError, requestId: string): AppError {
     return new AppError(error.code, 'the database or the object store does not answer; try again in a moment')
   return error
 }
+
+/** Headers that a handler may have set for the reply that did not come about. */
+const ofTheReply = ['content-length', 'content-disposition', 'etag', 'repr-digest', 'x-kantor-sha256']
 
 const brokenRequests: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
 

@@ -1,0 +1,141 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { createKey, migrate, openDatabase, registerWorker } from '@kantor/db'
+import { openQueue, type Ticket } from '@kantor/queue'
+import { repoRoot } from '@kantor/runtime'
+import { type Services, startServices } from '@kantor/testing'
+import { ask } from '../tests/http.js'
+import { registerDigits } from '../tests/rig.js'
+
+const script = join(repoRoot(), 'apps/api/dist/server.js')
+let services: Services
+const children: ChildProcess[] = []
+beforeAll(async () => {
+  services = await startServices({ redis: false, s3: false })
+})
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+afterAll(() => services.stop())
+
+interface Started {
+  child: ChildProcess
+  /** What it wrote to stderr so far. */
+  log(): string
+  exited: Promise<number | null>
+}
+
+function launch(env: Record<string, string> = {}): Started {
+  const child = fork(script, [], {
+    env: { PATH: process.env['PATH'], KANTOR_PORT: '0', KANTOR_DATA_DIR: services.directory, ...env },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  children.push(child)
+  let log = ''
+  child.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  // Not `close`: it does not come after a disconnect.
+  const exited = Promise.all([once(child, 'exit'), once(child.stderr!, 'end')]).then(
+    ([[code]]) => code as number | null,
+  )
+  return { child, log: () => log, exited }
+}
+
+async function listening(started: Started): Promise<number> {
+  const message = once(started.child, 'message').then(([sent]) => sent as { type: string; url: string })
+  const ended = started.exited.then((code) => Promise.reject(new Error(`exit ${code}:\n${started.log()}`)))
+  const { type, url } = await Promise.race([message, ended])
+  expect(type).toBe('listening')
+  return Number(new URL(url).port)
+}
+
+describe('the api process', () => {
+  test('migrates, serves, dispatches, and ends cleanly on SIGTERM', async () => {
+    const databaseUrl = await services.createDatabase()
+    const started = launch({ DATABASE_URL: databaseUrl })
+    const port = await listening(started)
+    const db = await openDatabase(databaseUrl)
+    await registerDigits(db)
+    await registerWorker(db, { id: 'w', host: 'h', pid: 1, deviceClass: 'cpu', device: 'cpu', slots: 1, versions: {} })
+    const queue = await openQueue({ databaseUrl })
+    const tickets: Ticket[] = []
+    const ticketed = new Promise<void>((resolve) => {
+      void queue.consume('cpu', { slots: 1 }, async (ticket) => {
+        tickets.push(ticket)
+        resolve()
+      })
+    })
+
+    expect((await ask(port, { url: '/readyz' })).json()).toMatchObject({ status: 'ok' })
+    const made = await ask(port, { method: 'POST', url: '/jobs', payload: { spec: { dataset: 'digits' } } })
+    expect(made.statusCode).toBe(201)
+    await ticketed
+    expect(tickets[0]?.jobId).toBe((made.json() as { id: string }).id)
+
+    started.child.kill('SIGTERM')
+    expect(await started.exited).toBe(0)
+    await expect(ask(port, { url: '/healthz' })).rejects.toThrow('ECONNREFUSED')
+    await queue.close()
+    await db.close()
+  })
+
+  test('ends when its parent is gone', async () => {
+    const started = launch({ DATABASE_URL: await services.createDatabase() })
+    await listening(started)
+    started.child.disconnect()
+
+    expect(await started.exited).toBe(0)
+  })
+
+  test('waits for a database that is not up yet', async () => {
+    const refused = createServer().listen(0, '127.0.0.1')
+    await once(refused, 'listening')
+    const { port } = refused.address() as AddressInfo
+    refused.close()
+    const started = launch({ DATABASE_URL: `postgres://nobody:secret-word@127.0.0.1:${port}/none` })
+    while (!started.log().includes('waiting')) await new Promise((resolve) => setTimeout(resolve, 50))
+
+    expect(started.child.exitCode).toBeNull()
+    expect(started.log()).not.toContain('secret-word')
+  })
+
+  test('reachable by others it wants a key first', async () => {
+    const databaseUrl = await services.createDatabase()
+    const env = { DATABASE_URL: databaseUrl, KANTOR_HOST: '0.0.0.0' }
+    const keyless = launch(env)
+    expect(await keyless.exited).toBe(78)
+    expect(keyless.log()).toContain('kantor key create')
+
+    await migrate(databaseUrl)
+    const db = await openDatabase(databaseUrl)
+    const { key } = await createKey(db, { name: 'first', scope: 'read' })
+    await db.close()
+    const port = await listening(launch(env))
+    expect((await ask(port, { url: '/jobs' })).statusCode).toBe(401)
+    expect((await ask(port, { url: '/jobs', headers: { authorization: `Bearer ${key}` } })).statusCode).toBe(200)
+  })
+
+  test.each([
+    ['no database', {}, 'DATABASE_URL'],
+    ['a bad port', { DATABASE_URL: 'postgres://x@127.0.0.1:1/x', KANTOR_PORT: '70000' }, 'KANTOR_PORT'],
+  ])('with %s it names the variable and exits 78', async (_, env, name) => {
+    const started = launch(env)
+
+    expect(await started.exited).toBe(78)
+    expect(started.log()).toContain(name)
+  })
+
+  test('a port that is taken is told in one line', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const started = launch({ DATABASE_URL: await services.createDatabase(), KANTOR_PORT: String(port) })
+
+    expect(await started.exited).toBe(78)
+    expect(started.log()).toContain(`port ${port} (EADDRINUSE)`)
+    other.close()
+  })
+})
