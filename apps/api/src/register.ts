@@ -6,7 +6,7 @@ type Output<T> = T extends z.ZodType ? z.output<T> : never
 type Part<R, K extends string> = R extends Record<K, infer S> ? Output<S> : undefined
 
 /** What a handler gets: the parts of the request as the route's schemas made them. */
-export interface Call<N extends RouteName> {
+interface Call<N extends RouteName> {
   params: Part<Routes[N], 'params'>
   query: Part<Routes[N], 'query'>
   body: Part<Routes[N], 'body'>

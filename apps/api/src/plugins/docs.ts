@@ -8,7 +8,8 @@ const options = { config: { scope: 'public' }, schema: { hide: true } } as const
 
 // The page's own files, without the plugin around them: it serves them through @fastify/static, which needs an ESM-only package by
 // `require` and so cannot be loaded in tests on Node 20.
-const swaggerUi = join(dirname(createRequire(import.meta.url).resolve('@fastify/swagger-ui')), 'static')
+const require = createRequire(import.meta.url)
+const swaggerUi = join(dirname(require.resolve('@fastify/swagger-ui')), 'static')
 const wanted = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png']
 
 const docsPage = `<!doctype html>
@@ -46,7 +47,7 @@ function errorPage(): string {
   return `<!doctype html>
 <html lang="en">
 <head>
-<meta charset="utf-8"><title>Kantor: errors</title>
+<meta charset="utf-8"><title>Kantor: errors</title><link rel="icon" href="/docs/favicon-32x32.png">
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 3rem auto; padding: 0 1rem; color-scheme: light dark }
 td, th { text-align: left; padding: .3rem 1rem .3rem 0 }

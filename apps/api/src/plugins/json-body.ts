@@ -20,7 +20,7 @@ export function useJsonBodies(app: FastifyInstance): void {
 }
 
 /** AppError `invalid-encoding`, `malformed-json`, `duplicate-key` or `too-complex`, with the offset where it is known. */
-export function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Uint8Array): unknown {
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
