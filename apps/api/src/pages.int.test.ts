@@ -107,16 +107,15 @@ describe('/ui/', () => {
       'content-type': 'text/javascript; charset=utf-8',
       'cache-control': 'public, max-age=31536000, immutable',
     })
-    for (const url of [
+    const missing = [
       '/ui/assets/index-old.js',
       '/ui/assets/x',
       '/ui/x.js',
       '/ui/../package.json',
-      '/ui/%2e%2e/objects',
-    ])
-      expect([url, [404, 200].includes((await rig.askBare({ url })).statusCode)]).toEqual([url, true])
-    expect((await rig.askBare({ url: '/ui/..%2f..%2fetc%2fpasswd.txt' })).statusCode).toBe(404)
-    expect((await rig.askBare({ url: '/ui/assets/index-old.js' })).statusCode).toBe(404)
+      '/ui/..%2f..%2fetc%2fpasswd.txt',
+    ]
+    for (const url of missing) expect([url, (await rig.askBare({ url })).statusCode]).toEqual([url, 404])
+    expect((await rig.askBare({ url: '/ui/%2e%2e/objects' })).body).toContain('the page')
   })
 
   test('says so when the dashboard is not built', async () => {
