@@ -2,7 +2,7 @@ import { type Optimizer, randomNormal, randomUniform, seedPair, type Tensor, tf,
 import type { BatchNormMode, Layer } from './architectures/layer.js'
 import type { Parameter } from './architectures/parameter.js'
 
-export interface Weight {
+interface Weight {
   parameter: Parameter
   variable: Variable
 }

@@ -8,7 +8,7 @@ import type { Parameter } from './parameter.js'
  */
 export type BatchNormMode = 'train' | 'batch' | 'running'
 
-export interface Context {
+interface Context {
   variable: (name: string) => Variable
   batchNorm: BatchNormMode
 }
