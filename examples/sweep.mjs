@@ -2,11 +2,12 @@
 // A small grid search over the HTTP API: plain Node, no dependency.
 //
 //   node examples/sweep.mjs                         against KANTOR_URL, or http://127.0.0.1:8420
-//   node examples/sweep.mjs --grid optimizer.generatorLearningRate=1e-4,2e-4 --grid schedule.criticSteps=2,5 --steps 200
+//   node examples/sweep.mjs --grid optimizer.generatorLearningRate=1e-4,2e-4 --grid model.latentSize=16,64 --steps 200
 //   node examples/sweep.mjs --json                  one document on stdout instead of the table
 //
 // Jobs are ranked by the median of their last Wasserstein estimates, smallest first. An estimate is a distance times a constant that the
-// clip and the critic's shape decide, so rank only jobs that share both: search rates, schedules, batch sizes or generators.
+// clip and the critic's shape decide, and a lazy critic understates it: rank only jobs with the same critic, clip and schedule, and
+// search what the generator has.
 import { parseArgs } from 'node:util'
 import { readFileSync } from 'node:fs'
 
@@ -34,11 +35,13 @@ const base = options.base
     }
 if (options.steps) base.spec.budget = { generatorSteps: Number(options.steps) }
 
-const axes = (options.grid ?? ['optimizer.generatorLearningRate=5e-5,2e-4', 'schedule.criticSteps=2,5']).map((axis) => {
-  const [key, list] = axis.split('=')
-  if (!key || !list) fail(`--grid ${axis}: write key=value,value`)
-  return { key, values: list.split(',').map(readValue) }
-})
+const axes = (options.grid ?? ['optimizer.generatorLearningRate=5e-5,2e-4', 'model.generatorFilters=8,16']).map(
+  (axis) => {
+    const [key, list] = axis.split('=')
+    if (!key || !list) fail(`--grid ${axis}: write key=value,value`)
+    return { key, values: list.split(',').map(readValue) }
+  },
+)
 
 const note = (line) => process.stderr.write(`${line}\n`)
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms))
@@ -61,7 +64,9 @@ async function api(path, body) {
   )
   const reply = await response.json()
   if (response.ok) return reply
-  const fields = (reply.errors ?? []).map((error) => `\n  ${error.pointer}: ${error.message} ${error.hint ?? ''}`)
+  const fields = (reply.errors ?? []).map(
+    (error) => `\n  ${error.pointer}: ${error.message}${error.hint ? ` (${error.hint})` : ''}`,
+  )
   return fail(`${response.status} ${reply.detail ?? ''}${fields.join('')}`)
 }
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,8 +27,16 @@ const environment = () => ({
   KANTOR_PORT: '0',
 })
 
-function kantor(args: string[], stdin = ''): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [program, ...args], { env: environment() })
+interface Run {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+const kantor = (args: string[], stdin = ''): Promise<Run> => run(process.execPath, [program, ...args], stdin)
+
+function run(command: string, args: string[], stdin = '', env: NodeJS.ProcessEnv = {}): Promise<Run> {
+  const child = spawn(command, args, { env: { ...environment(), ...env } })
   child.stdin.end(stdin)
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk))
@@ -130,6 +138,31 @@ describe('kantor up', () => {
       expect(await kantor(['job', 'cancel', id])).toMatchObject({ code: 0 })
       expect(await watching).toMatchObject({ code: 1, stderr: expect.stringContaining('cancelled') })
     },
+  )
+
+  testWithTensorFlow(
+    'the sweep examples submit a grid, wait, and rank it',
+    async () => {
+      const { url } = await stackFile()
+      const env = { KANTOR_URL: url ?? '' }
+      const examples = join(repoRoot(), 'examples')
+      const grid = ['--steps', '3', '--grid', 'optimizer.generatorLearningRate=1e-4,2e-4', '--json']
+      const node = await run(process.execPath, [join(examples, 'sweep.mjs'), ...grid], '', env)
+      const { trials } = JSON.parse(node.stdout) as { trials: { rank: number; state: string; wEstimate: number }[] }
+
+      expect(node.code).toBe(0)
+      expect(trials.map(({ rank, state }) => `${rank} ${state}`)).toEqual(['1 succeeded', '2 succeeded'])
+      expect(trials[0]!.wEstimate).toBeLessThanOrEqual(trials[1]!.wEstimate)
+
+      if (spawnSync('curl', ['--version']).error) return console.warn('NOT TESTED: examples/sweep.sh needs curl')
+      const shell = await run('/bin/sh', [join(examples, 'sweep.sh')], '', { ...env, STEPS: '3' })
+      const lines = shell.stdout.trim().split('\n')
+      const estimates = lines.slice(1).map((line) => Number(line.split(/ +/)[1]))
+
+      expect({ code: shell.code, numLines: lines.length }).toEqual({ code: 0, numLines: 5 })
+      expect(estimates).toEqual(estimates.toSorted((a, b) => a - b))
+    },
+    180_000,
   )
 
   test('keys: made once in full, listed without secret, revoked once', async () => {
