@@ -8,6 +8,7 @@ const common = {
     ],
   },
   moduleNameMapper: {
+    '^@kantor/training/oracles$': '<rootDir>/packages/training/src/oracles/index.ts',
     '^@kantor/([a-z]+)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

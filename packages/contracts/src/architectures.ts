@@ -38,4 +38,10 @@ export const Model = z
     message: 'an MLP has no extra convolutions; set it to 0 or choose a DCGAN network',
     params: { code: 'conflicting-options' },
   })
+  // The authors halve ngf before they double it (`cngf = ngf//2`), so one filter would leave none.
+  .refine((model) => model.generator === 'mlp' || model.generatorFilters >= 2, {
+    path: ['generatorFilters'],
+    message: 'a DCGAN generator needs at least 2 filters, since the authors start from half of them',
+    params: { code: 'incompatible-shape' },
+  })
 export type Model = z.infer<typeof Model>

@@ -65,6 +65,12 @@ describe('field errors', () => {
       '/spec/model/imageSize',
       'incompatible-shape',
     ],
+    [
+      'one filter for a DCGAN',
+      withSpec({ model: { generatorFilters: 1 } }),
+      '/spec/model/generatorFilters',
+      'incompatible-shape',
+    ],
     ['a kind that does not exist', withSpec({ objective: { kind: 'wgan' } }), '/spec/objective/kind', 'not-allowed'],
     ['NUL in a name', { name: 'a\u0000b', ...withSpec({}) }, '/name', 'invalid-string'],
     ['a lone surrogate', { name: 'a\ud800', ...withSpec({}) }, '/name', 'invalid-string'],
