@@ -71,7 +71,7 @@ function progressLines(note: (line: string) => void): ProgressDisplay {
   }
 }
 
-const takenOver = (job: Job) => `attempt ${job.attempt}: another worker took the job over (${job.reason})`
+const takenOver = (job: Job) => `attempt ${job.attempt}: a worker goes on from the newest checkpoint`
 
 /** Seconds stand in for steps while only they bound the run. */
 function shareOf({ spec, startedAt, finishedAt }: Job, { step, totalSteps }: LiveFigures) {

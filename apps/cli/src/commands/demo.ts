@@ -18,7 +18,8 @@ export function demo(): Command {
       const env = settings({ ...globals, dataDir })
       const { runDemo } = await import('../demo/run-demo.js')
       const { runStack } = await import('../stack/run-stack.js')
-      const result = await runStack(env, { workers: 1, note }, async (stack, stopped, signal) => {
+      const whenInterrupted = 'interrupted; the same command goes on where it stopped'
+      const result = await runStack(env, { workers: 1, note, whenInterrupted }, async (stack, stopped, signal) => {
         const outcome = await runDemo(stack, env, signal)
         if (options.keep) {
           note(`${paint.bold(`${stack.url}/ui/jobs/${outcome.jobId}`)}  Ctrl-C stops everything`)

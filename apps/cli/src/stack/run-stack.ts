@@ -9,7 +9,7 @@ import { startStack, type Stack, type StackOptions } from './start-stack.js'
  */
 export async function runStack<T>(
   env: Env,
-  options: StackOptions & { note: (line: string) => void },
+  options: StackOptions & { note: (line: string) => void; whenInterrupted?: string },
   use: (stack: Stack, stopped: Promise<unknown>, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const interruption = new AbortController()
@@ -22,7 +22,7 @@ export async function runStack<T>(
     if (numSignals === 1) {
       options.note('\nstopping: workers write a checkpoint first (once more to kill them)')
       events.emit('stop')
-      interruption.abort(new Failure('interrupted', 'interrupted'))
+      interruption.abort(new Failure('interrupted', options.whenInterrupted ?? 'interrupted'))
     } else {
       void (stack?.kill() ?? Promise.resolve()).finally(() => process.exit(exitCodes.interrupted))
     }
