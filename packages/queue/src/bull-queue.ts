@@ -24,6 +24,7 @@ export const defaultLockTimes: LockTimes = { lockMs: 120_000, stalledMs: 60_000 
 
 const callMs = 15_000
 const connectMs = 30_000
+const closeMs = 5_000
 
 /** Connects (for at most 30 s) and builds the queue. */
 export async function openBullQueue(backend: Backend, times: LockTimes, report: ReportError): Promise<TicketQueue> {
@@ -94,14 +95,15 @@ class BullTicketQueue implements TicketQueue {
       const consumer = new BullConsumer(this.#backend, deviceClass, options, this.#times, this.#report, handle)
       try {
         await within(callMs, consumer.ready(), 'starting a consumer')
+        this.#refuseWhenClosed()
         return consumer
       } catch (error) {
-        await within(callMs, consumer.close({ timeoutMs: 0 }), 'closing a consumer').catch(this.#report)
+        await consumer.close({ timeoutMs: 0 })
         throw error
       }
     }
-    const consumer = await withBackOff(connectMs, start).catch((error: unknown) => {
-      throw error instanceof AppError ? error : unavailable(this.#backend, error)
+    const consumer = await withBackOff(connectMs, start, () => this.#closing !== undefined).catch((error: unknown) => {
+      throw unavailable(this.#backend, error)
     })
     const tracked: Consumer = {
       close: async (closeOptions) => {
@@ -123,13 +125,17 @@ class BullTicketQueue implements TicketQueue {
     // A call that races BullMQ's close never settles: let them finish first.
     await Promise.allSettled(this.#calls)
     await Promise.allSettled(
-      Object.values(this.#queues).map((queue) => within(callMs, queue.close(), 'closing a queue')),
+      Object.values(this.#queues).map((queue) => within(closeMs, queue.close(), 'closing a queue')),
     )
     await this.#backend.close()
   }
 
-  async #call<T>(what: string, run: () => Promise<T>): Promise<T> {
+  #refuseWhenClosed() {
     if (this.#closing) throw new AppError('shutting-down', 'the ticket queue is closed')
+  }
+
+  async #call<T>(what: string, run: () => Promise<T>): Promise<T> {
+    this.#refuseWhenClosed()
     const call = within(callMs, run(), what)
     this.#calls.add(call)
     try {
@@ -195,13 +201,16 @@ class BullConsumer implements Consumer {
     this.#worker.run().catch(this.#report)
   }
 
-  close(options: { timeoutMs?: number } = {}): Promise<void> {
-    const closed = (this.#closing ??= this.#worker.close())
-    if (options.timeoutMs === undefined) return closed
-    return within(options.timeoutMs, closed, 'waiting for running handles').catch((error: unknown) => {
-      if (this.#running.size === 0) return closed
-      this.#report(error)
-    })
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#drain(this.#worker.close())
+    if (options.timeoutMs === undefined) await this.#closing
+    else await within(options.timeoutMs, this.#closing, 'waiting for running handles').catch(this.#report)
+  }
+
+  /** Waits for the handles as long as they take, but not for a server that does not answer. */
+  async #drain(closed: Promise<void>) {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+    await within(closeMs, closed, 'closing a consumer').catch(this.#report)
   }
 }
 

@@ -1,5 +1,5 @@
 import { Queue, Worker } from 'bullmq'
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import type { Backend, ReportError } from './backend.js'
 
 /** One Redis may serve several programs. */
@@ -21,7 +21,9 @@ export function redisBackend(url: string, report: ReportError): Backend {
     commandTimeout: 10_000,
     retryStrategy,
   })
-  const work = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null, connectTimeout: 5000, retryStrategy })
+  const work = endsWhenCut(
+    new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null, connectTimeout: 5000, retryStrategy }),
+  )
   for (const connection of [calls, work]) connection.on('error', report)
 
   return {
@@ -41,4 +43,22 @@ export function redisBackend(url: string, report: ReportError): Backend {
       work.disconnect()
     },
   }
+}
+
+/**
+ * ioredis, cut while it waits to reconnect, forgets the commands that wait for it and never says that it ended; BullMQ waits for
+ * both and could not be closed while the server is away. So the pending attempt is let go on as the last one. Holds for the duplicate
+ * that each worker makes for its blocking read, too.
+ */
+function endsWhenCut(connection: Redis): Redis {
+  const disconnect = connection.disconnect.bind(connection)
+  const duplicate = connection.duplicate.bind(connection)
+  return Object.assign(connection, {
+    disconnect(reconnect = false) {
+      if (connection.status !== 'reconnecting' || reconnect) return disconnect(reconnect)
+      connection.options.retryStrategy = () => null
+      connection.once('ready', () => disconnect())
+    },
+    duplicate: (override?: Partial<RedisOptions>) => endsWhenCut(duplicate(override)),
+  })
 }

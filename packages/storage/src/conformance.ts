@@ -144,9 +144,9 @@ export function describeStorage(name: string, open: () => Promise<ObjectStore>, 
     test('a listing has every key of the prefix and no other', async () => {
       const under = `${folder}/list`
       const names = ['a.txt', 'ab.txt', 'b/c.txt', 'b/d/e.txt']
-      for (const name of names) await put(`${under}/${name}`, name)
+      for (const leaf of names) await put(`${under}/${leaf}`, leaf)
 
-      expect(await keys(`${under}/`)).toEqual(names.map((name) => `${under}/${name}`))
+      expect(await keys(`${under}/`)).toEqual(names.map((leaf) => `${under}/${leaf}`))
       expect(await keys(`${under}/a`)).toEqual([`${under}/a.txt`, `${under}/ab.txt`])
       expect(await keys(`${under}/b/`)).toEqual([`${under}/b/c.txt`, `${under}/b/d/e.txt`])
       expect(await keys(`${under}/none`)).toEqual([])
@@ -168,12 +168,12 @@ export function describeStorage(name: string, open: () => Promise<ObjectStore>, 
       '.hidden',
       'quote\'"&<>?#=;:@[]{}|^~`!$*(),',
       'x'.repeat(200),
-    ])('odd but legal: %j', async (name) => {
-      const key = `${folder}/odd/${name}`
+    ])('odd but legal: %j', async (segment) => {
+      const key = `${folder}/odd/${segment}`
 
-      await put(key, name)
+      await put(key, segment)
 
-      expect(textOf(await store.getBytes(key))).toBe(name)
+      expect(textOf(await store.getBytes(key))).toBe(segment)
       expect(await keys(key)).toEqual([key])
       await store.remove(key)
       expect(await store.head(key)).toBeNull()

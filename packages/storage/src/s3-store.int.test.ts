@@ -74,11 +74,11 @@ describe('S3 store in an outage', () => {
 describe('S3 servers that will not do', () => {
   let server: Server
   let endpoint = ''
-  let answer = (_method: string): number => 200
+  let answers: Record<string, number> = {}
   beforeAll(async () => {
     server = createServer((request, response) => {
       request.resume()
-      request.on('end', () => response.writeHead(answer(request.method ?? ''), { 'content-length': '0' }).end())
+      request.on('end', () => response.writeHead(answers[request.method ?? ''] ?? 200, { 'content-length': '0' }).end())
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const address = server.address()
@@ -88,7 +88,7 @@ describe('S3 servers that will not do', () => {
   const open = () => openStore({ s3: { ...fauxqs.settings, endpoint }, directory })
 
   test('one that ignores If-None-Match is warned of', async () => {
-    answer = () => 200
+    answers = {}
     const warnings: string[] = []
 
     const store = await openStore({
@@ -102,7 +102,7 @@ describe('S3 servers that will not do', () => {
   })
 
   test('refused credentials are named as such', async () => {
-    answer = () => 403
+    answers = { HEAD: 403, PUT: 403 }
 
     await expect(open()).rejects.toMatchObject({
       code: 'dependency-unavailable',
@@ -111,7 +111,7 @@ describe('S3 servers that will not do', () => {
   })
 
   test('a missing bucket that cannot be created is named', async () => {
-    answer = (method) => (method === 'HEAD' ? 404 : 403)
+    answers = { HEAD: 404, PUT: 403 }
 
     await expect(open()).rejects.toMatchObject({
       code: 'dependency-unavailable',
