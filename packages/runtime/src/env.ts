@@ -41,7 +41,12 @@ const variables = z.object({
 })
 
 /** Read by the set-up scripts before any package is built; listed here so that they are not taken for typing errors. */
-const readElsewhere = ['KANTOR_TENSORFLOW', 'KANTOR_TENSORFLOW_SHA256', 'KANTOR_TENSORFLOW_WHEEL']
+const readElsewhere = [
+  'KANTOR_TENSORFLOW',
+  'KANTOR_TENSORFLOW_SHA256',
+  'KANTOR_TENSORFLOW_WHEEL',
+  'KANTOR_TORCH_PYTHON',
+]
 
 const secrets = new Set(['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY', 'KANTOR_API_KEY'])
 

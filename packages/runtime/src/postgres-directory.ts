@@ -1,7 +1,18 @@
 // One data directory, one stack: who owns it, where its cluster lies, and what a killed owner left behind.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { RunAs } from './postgres-binaries.js'
 import { commandOf, identify, isSameProcess, type ProcessIdentity, signalAndWait } from './processes.js'
@@ -48,6 +59,9 @@ function readOwner(file: string): ProcessIdentity | null {
 const isIdentity = (value: unknown): value is ProcessIdentity =>
   typeof value === 'object' && value !== null && 'pid' in value && typeof value.pid === 'number' && 'startedAt' in value
 
+/** Where root's clusters go that cannot stay where they were asked for. */
+const homes = '/var/lib/kantor'
+
 /**
  * The folder that holds the cluster and its password: `directory` itself, or, when the user that Postgres runs as cannot
  * reach it (root's closed home), a folder under /var/lib/kantor that `directory/location` names from then on.
@@ -56,14 +70,33 @@ export function clusterHome(directory: string, user: RunAs): string {
   const pointer = join(directory, 'location')
   if (existsSync(pointer)) return readFileSync(pointer, 'utf8').trim()
   if (canEnter(directory, user)) return directory
-  const home = join('/var/lib/kantor', `postgres-${randomBytes(6).toString('hex')}`)
+  sweepHomes()
+  const home = join(homes, `postgres-${randomBytes(6).toString('hex')}`)
   mkdirSync(home, { recursive: true, mode: 0o755 })
+  writeFileSync(join(home, 'belongs-to'), directory)
   if (!canEnter(home, user))
     throw new Error(
       `the user postgres can enter neither ${directory} nor ${home}: choose a KANTOR_DATA_DIR below open folders`,
     )
   writeFileSync(pointer, `${home}\n`)
   return home
+}
+
+/**
+ * Removes the clusters of temporary directories that are gone. Only of those: a project's directory may have been moved, or its disk may
+ * not be mounted, and it would want its data back.
+ */
+function sweepHomes() {
+  if (!existsSync(homes)) return
+  for (const name of readdirSync(homes)) {
+    const home = join(homes, name)
+    const mark = join(home, 'belongs-to')
+    if (!existsSync(mark) || Date.now() - statSync(mark).mtimeMs < 60_000) continue
+    const owner = readFileSync(mark, 'utf8')
+    if (!owner.startsWith(`${tmpdir()}/`) || existsSync(owner) || runningPostmaster(join(home, 'data')) !== null)
+      continue
+    rmSync(home, { recursive: true, force: true })
+  }
 }
 
 function canEnter(folder: string, user: RunAs): boolean {

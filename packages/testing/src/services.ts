@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EmbeddedPostgres, type S3Settings, startPostgres } from '@kantor/runtime'
@@ -41,6 +41,8 @@ export interface Services {
 /** Real services on free loopback ports, for one test file. Call `stop` in afterAll: it ends every process and removes every file. */
 export async function startServices(choice: ServiceChoice = {}): Promise<Services> {
   const directory = await mkdtemp(join(tmpdir(), 'kantor-test-'))
+  // Postgres runs as another user when the tests run as root, and must be able to enter.
+  await chmod(directory, 0o755)
   const started: { stop(): Promise<void> }[] = []
   const begin = async <T extends { stop(): Promise<void> } | undefined>(wanted: boolean, start: () => Promise<T>) => {
     if (!wanted) return undefined
