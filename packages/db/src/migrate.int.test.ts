@@ -108,6 +108,21 @@ describe('migrate', () => {
     await rm(directory, { recursive: true })
   })
 
+  test('a start that was killed half-way through a migration does not block the next one', async () => {
+    const url = await services.createDatabase()
+    directory = await mkdtemp(join(tmpdir(), 'kantor-migrations-'))
+    await write('1_slow', 'CREATE TABLE a (id int); SELECT pg_sleep(60)')
+    const killed = applyMigrations(url, directory).catch(() => {})
+    const sleeping = `FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(60)' AND state = 'active'`
+    while ((await ask(url, `SELECT pg_terminate_backend(pid) ${sleeping} AND pid <> pg_backend_pid()`)).length === 0)
+      await sleep(20)
+    await killed
+
+    await write('1_slow', 'CREATE TABLE a (id int)')
+    expect(await applyMigrations(url, directory)).toEqual(['1_slow'])
+    await rm(directory, { recursive: true })
+  })
+
   test('says at once when the database itself is wrong', async () => {
     const url = services.databaseUrl.replace(/\/[^/]*$/, '/no_such_database')
 

@@ -118,25 +118,21 @@ function isApplied(migration: Migration, applied: Map<string, string>): boolean 
   )
 }
 
+/** All or nothing, its row in the history too: a start that was killed half-way leaves no trace, one that failed says why. */
 async function apply(client: pg.Client, { name, sql, checksum }: Migration): Promise<void> {
-  const id = randomUUID()
-  await client.query('INSERT INTO "_prisma_migrations" (id, checksum, migration_name) VALUES ($1, $2, $3)', [
-    id,
-    checksum,
-    name,
-  ])
+  const record = `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, finished_at, applied_steps_count, logs)
+    VALUES ($1, $2, $3, CASE WHEN $4::text IS NULL THEN now() END, CASE WHEN $4::text IS NULL THEN 1 ELSE 0 END, $4)`
+  const values = [randomUUID(), checksum, name]
   try {
-    // A file is sent without parameters: one simple query may hold many statements, whatever they contain.
     await client.query('BEGIN')
+    // A file is sent without parameters: one simple query may hold many statements, whatever they contain.
     await client.query(sql)
-    await client.query('UPDATE "_prisma_migrations" SET finished_at = now(), applied_steps_count = 1 WHERE id = $1', [
-      id,
-    ])
+    await client.query(record, [...values, null])
     await client.query('COMMIT')
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
     await client.query('ROLLBACK')
-    await client.query('UPDATE "_prisma_migrations" SET logs = $2 WHERE id = $1', [id, text])
+    await client.query(record, [...values, text])
     throw new AppError('internal', `migration ${name} failed: ${text}`, { cause: error })
   }
 }
