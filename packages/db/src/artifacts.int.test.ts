@@ -85,6 +85,18 @@ describe('samples', () => {
     expect((await getSample(db, first.id))?.id).toBe(first.id)
     await expect(addSample(db, fence, aSample(600))).rejects.toThrow(FencedError)
   })
+
+  test('of an attempt that starts anew take the place of the same step of an earlier one, step 0 too', async () => {
+    const { job, fence } = await start()
+    const first = await addSample(db, fence, aSample(0))
+    await finishAttempt(db, fence, { to: 'queued', reason: 'preempted' })
+    const second = await claim(db, job)
+    await rollbackCurve(db, second.fence, 0)
+    const again = await addSample(db, second.fence, aSample(0))
+
+    expect((await listSamples(db, job.id, { limit: 10 })).items).toEqual([again])
+    expect((await getSample(db, first.id))?.attempt).toBe(1)
+  })
 })
 
 describe('checkpoints', () => {

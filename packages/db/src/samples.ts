@@ -37,10 +37,15 @@ const toSample = (row: SampleRow): Sample =>
 
 /**
  * Lists a sample whose bytes are complete in storage. Idempotent per (job, step, attempt): the second time gives the row
- * that is there. FencedError.
+ * that is there; one of an earlier attempt at the same step gives way. FencedError.
  */
 export async function addSample(db: Database, fence: Fence, sample: NewSample): Promise<Sample> {
   return sequencedTransaction(db, fence, async (tx) => {
+    await tx.query('UPDATE sample SET effective = false WHERE job_id = $1 AND epoch < $2 AND step = $3 AND effective', [
+      fence.jobId,
+      fence.epoch,
+      sample.step,
+    ])
     await tx.query(
       `INSERT INTO sample (id, job_id, epoch, step, key, num_images, columns, tile_size, padding, channels, size_bytes, sha256)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`,
@@ -68,7 +73,7 @@ export async function addSample(db: Database, fence: Fence, sample: NewSample): 
   })
 }
 
-/** Newest step first; samples that a later attempt rolled back past are left out. */
+/** Newest step first; samples that a later attempt rolled back past or made again are left out. */
 export async function listSamples(db: Database, jobId: string, options: PageQuery): Promise<Page<Sample>> {
   const after = options.cursor === undefined ? null : readStepCursor(options.cursor)
   const rows = await db.prisma.sample.findMany({
