@@ -16,12 +16,16 @@ const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 const jobPattern = new RegExp(`^job:(${uuid})$`)
 const stepPattern = new RegExp(`^step:(\\d{1,10}):(${uuid})$`)
 
+/** What the column holds. */
+const MAX_STEP = 2 ** 31 - 1
+
 const encode = (text: string) => Buffer.from(text).toString('base64url')
 const decode = (cursor: string, pattern: RegExp): RegExpExecArray => {
   const found = cursor.length <= 200 ? pattern.exec(Buffer.from(cursor, 'base64url').toString()) : null
-  if (!found) throw new AppError('invalid-cursor', 'the cursor is not one that this list gave out; start without it')
+  if (!found) throw notOurs()
   return found
 }
+const notOurs = () => new AppError('invalid-cursor', 'the cursor is not one that this list gave out; start without it')
 
 export const jobCursor = (id: string): string => encode(`job:${id}`)
 export const readJobCursor = (cursor: string): string => decode(cursor, jobPattern)[1]!
@@ -32,8 +36,10 @@ export interface StepPosition {
 }
 export const stepCursor = (position: StepPosition): string => encode(`step:${position.step}:${position.id}`)
 export function readStepCursor(cursor: string): StepPosition {
-  const [, step, id] = decode(cursor, stepPattern)
-  return { step: Number(step), id: id! }
+  const [, digits, id] = decode(cursor, stepPattern)
+  const step = Number(digits)
+  if (step > MAX_STEP) throw notOurs()
+  return { step, id: id! }
 }
 
 /** Cuts a list that was read with one item more than the page holds. */
