@@ -79,10 +79,8 @@ export function findBinaries(user: RunAs): PostgresBinaries {
     major: Number(version?.[2]),
   })
 
-  if (isWritable(native)) {
-    linkLibraries(packaged)
-    if (runs(binaries(native), user)) return binaries(native)
-  }
+  if (isWritable(native)) linkLibraries(packaged)
+  if (runs(binaries(native), user)) return binaries(native)
   // The folder's name carries the source's path: two clones may hold different builds of one version.
   const tag = createHash('sha256').update(packaged).digest('hex').slice(0, 8)
   const copy = join(cacheFolder(user), `postgres-${version?.[1]}-${tag}`)

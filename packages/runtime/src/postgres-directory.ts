@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -59,21 +61,15 @@ function readOwner(file: string): ProcessIdentity | null {
 const isIdentity = (value: unknown): value is ProcessIdentity =>
   typeof value === 'object' && value !== null && 'pid' in value && typeof value.pid === 'number' && 'startedAt' in value
 
-/** Where root's clusters go that cannot stay where they were asked for. */
-const homes = '/var/lib/kantor'
-
 /**
  * The folder that holds the cluster and its password: `directory` itself, or, when the user that Postgres runs as cannot
- * reach it (root's closed home), a folder under /var/lib/kantor that `directory/location` names from then on.
+ * reach it (root's closed home), a folder elsewhere that `directory/location` names from then on.
  */
 export function clusterHome(directory: string, user: RunAs): string {
   const pointer = join(directory, 'location')
   if (existsSync(pointer)) return readFileSync(pointer, 'utf8').trim()
   if (canEnter(directory, user)) return directory
-  sweepHomes()
-  const home = join(homes, `postgres-${randomBytes(6).toString('hex')}`)
-  mkdirSync(home, { recursive: true, mode: 0o755 })
-  writeFileSync(join(home, 'belongs-to'), directory)
+  const home = directory.startsWith(`${tmpdir()}/`) ? temporaryHome(directory) : lastingHome()
   if (!canEnter(home, user))
     throw new Error(
       `the user postgres can enter neither ${directory} nor ${home}: choose a KANTOR_DATA_DIR below open folders`,
@@ -82,21 +78,26 @@ export function clusterHome(directory: string, user: RunAs): string {
   return home
 }
 
-/**
- * Removes the clusters of temporary directories that are gone. Only of those: a project's directory may have been moved, or its disk may
- * not be mounted, and it would want its data back.
- */
-function sweepHomes() {
-  if (!existsSync(homes)) return
-  for (const name of readdirSync(homes)) {
-    const home = join(homes, name)
+function lastingHome(): string {
+  const home = join('/var/lib/kantor', `postgres-${randomBytes(6).toString('hex')}`)
+  mkdirSync(home, { recursive: true, mode: 0o755 })
+  return home
+}
+
+/** Temporary directories vanish without a word to us, so what was put aside for them is looked through each time. */
+function temporaryHome(directory: string): string {
+  const prefix = 'kantor-postgres-'
+  for (const name of readdirSync(tmpdir())) {
+    const home = join(tmpdir(), name)
     const mark = join(home, 'belongs-to')
-    if (!existsSync(mark) || Date.now() - statSync(mark).mtimeMs < 60_000) continue
-    const owner = readFileSync(mark, 'utf8')
-    if (!owner.startsWith(`${tmpdir()}/`) || existsSync(owner) || runningPostmaster(join(home, 'data')) !== null)
-      continue
+    if (!name.startsWith(prefix) || !existsSync(mark) || statSync(mark).uid !== process.getuid?.()) continue
+    if (existsSync(readFileSync(mark, 'utf8')) || runningPostmaster(join(home, 'data')) !== null) continue
     rmSync(home, { recursive: true, force: true })
   }
+  const home = mkdtempSync(join(tmpdir(), prefix))
+  chmodSync(home, 0o755)
+  writeFileSync(join(home, 'belongs-to'), directory)
+  return home
 }
 
 function canEnter(folder: string, user: RunAs): boolean {

@@ -1,0 +1,132 @@
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { EnvError, loadEnv } from './env.js'
+
+/** The problems that loading `source` reports. */
+function problemsOf(source: Record<string, string>): string[] {
+  try {
+    loadEnv(source)
+  } catch (error) {
+    if (error instanceof EnvError) return error.problems
+    throw error
+  }
+  throw new Error('the environment was accepted')
+}
+
+const s3 = {
+  S3_ENDPOINT: 'http://127.0.0.1:9000',
+  S3_BUCKET: 'kantor',
+  S3_ACCESS_KEY_ID: 'id',
+  S3_SECRET_ACCESS_KEY: 'secret',
+}
+
+describe('loadEnv', () => {
+  test('an empty environment is the zero-setup default', () => {
+    expect(loadEnv({})).toEqual({
+      dataDir: join(process.cwd(), '.kantor'),
+      host: '127.0.0.1',
+      port: 8420,
+      logLevel: 'info',
+      device: 'cpu',
+      slots: 1,
+      leaseSeconds: 60,
+    })
+  })
+
+  test('every variable reaches its field', () => {
+    const env = loadEnv({
+      ...s3,
+      S3_REGION: 'eu-central-1',
+      DATABASE_URL: 'postgresql://u:p@db/kantor',
+      REDIS_URL: 'rediss://r:6379/1',
+      KANTOR_DATA_DIR: '/data',
+      KANTOR_HOST: '0.0.0.0',
+      KANTOR_PORT: '0',
+      KANTOR_LOG_LEVEL: 'debug',
+      KANTOR_DEVICE: 'gpu',
+      KANTOR_SLOTS: '2',
+      KANTOR_LEASE_SECONDS: '30',
+      KANTOR_URL: 'https://kantor.example',
+      KANTOR_API_KEY: 'kantor_a_b',
+      PATH: '/bin',
+    })
+
+    expect(env).toEqual({
+      databaseUrl: 'postgresql://u:p@db/kantor',
+      redisUrl: 'rediss://r:6379/1',
+      s3: {
+        endpoint: 'http://127.0.0.1:9000',
+        bucket: 'kantor',
+        region: 'eu-central-1',
+        accessKeyId: 'id',
+        secretAccessKey: 'secret',
+      },
+      dataDir: '/data',
+      host: '0.0.0.0',
+      port: 0,
+      logLevel: 'debug',
+      device: 'gpu',
+      slots: 2,
+      leaseSeconds: 30,
+      url: 'https://kantor.example',
+      apiKey: 'kantor_a_b',
+    })
+  })
+
+  test('an empty variable counts as unset', () => {
+    const env = loadEnv({ DATABASE_URL: '', REDIS_URL: '', S3_ENDPOINT: '', KANTOR_PORT: '' })
+
+    expect(env).toEqual(loadEnv({}))
+  })
+
+  test('all problems come at once, one line each, each naming its variable', () => {
+    const problems = problemsOf({
+      DATABASE_URL: 'mysql://db',
+      KANTOR_PORT: 'abc',
+      KANTOR_SLOTS: '0',
+      KANTOR_LOG_LEVEL: 'loud',
+      KANTOR_LEASES: '3',
+    })
+
+    expect(problems.map((line) => line.split(':')[0]).sort()).toEqual([
+      'DATABASE_URL',
+      'KANTOR_LEASES',
+      'KANTOR_LOG_LEVEL',
+      'KANTOR_PORT',
+      'KANTOR_SLOTS',
+    ])
+    for (const line of problems) expect(line).not.toContain('\n')
+  })
+
+  test.each(['abc', '-1', '65536', '80.5', '1e3', ' 80', '0x50'])('KANTOR_PORT=%j is refused', (port) => {
+    expect(problemsOf({ KANTOR_PORT: port })).toEqual([expect.stringMatching(/^KANTOR_PORT: must be /)])
+  })
+
+  test('an unknown KANTOR_ variable is a problem and names the nearest', () => {
+    expect(problemsOf({ KANTOR_DEVCE: 'gpu' })).toEqual([
+      'KANTOR_DEVCE: there is no such variable; did you mean KANTOR_DEVICE?',
+    ])
+    expect(problemsOf({ KANTOR_XYZZYPLUGH: '1' })).toEqual(['KANTOR_XYZZYPLUGH: there is no such variable'])
+  })
+
+  test('S3 wants all four variables or none', () => {
+    const { S3_SECRET_ACCESS_KEY: _, ...three } = s3
+
+    expect(problemsOf(three)).toEqual([expect.stringMatching(/^S3_SECRET_ACCESS_KEY: is missing/)])
+    expect(problemsOf({ S3_BUCKET: 'kantor' })).toHaveLength(3)
+  })
+
+  test('no problem shows the value of a secret', () => {
+    const problems = problemsOf({
+      ...s3,
+      DATABASE_URL: 'http://user:hunter2@db',
+      REDIS_URL: 'hunter2',
+      S3_BUCKET: 'Not A Bucket',
+      S3_SECRET_ACCESS_KEY: 'hunter2',
+      KANTOR_API_KEY: 'hunter2',
+    })
+
+    expect(problems).toHaveLength(3)
+    expect(problems.join('\n')).not.toContain('hunter2')
+  })
+})
