@@ -10,6 +10,8 @@ describe('a step cursor', () => {
 
   test('with a step that no column holds is refused as one that is not ours', () => {
     for (const step of [2 ** 31, 9_999_999_999])
-      expect(() => readStepCursor(stepCursor({ step, id }))).toThrow(expect.objectContaining({ code: 'invalid-cursor' }))
+      expect(() => readStepCursor(stepCursor({ step, id }))).toThrow(
+        expect.objectContaining({ code: 'invalid-cursor' }),
+      )
   })
 })
