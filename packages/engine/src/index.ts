@@ -1,5 +1,17 @@
 export { tf, type TensorFlow } from './binding.js'
 export { weightedGradients } from './gradients.js'
+export { compile, type Compiled, type CompileOptions } from './graph/compile.js'
+export { CompileError } from './graph/compile-error.js'
+export {
+  compileProgram,
+  type Feeds,
+  type Inputs,
+  type Outputs,
+  type Program,
+  type ProgramOptions,
+  type Step,
+} from './graph/program.js'
+export type { InputSpec } from './graph/recording.js'
 export { describeTensorFlow, loadTensorFlow, type TensorFlowDescription } from './load.js'
 export { leakyRelu, relu, tanh } from './ops/activations.js'
 export { batchNormInference, type BatchNormState, batchNormTraining, type TrainingBatchNorm } from './ops/batch-norm.js'

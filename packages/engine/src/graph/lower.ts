@@ -1,0 +1,111 @@
+import type { GraphBuilder } from './graph-builder.js'
+import type { GraphDtype } from './native.js'
+import type { Operand, Recording, Value } from './recording.js'
+
+export interface LowerOptions {
+  /** Prefix of the block's nodes. */
+  scope: string
+  /** Handles of the variables, in the order of the recording's indices. */
+  handles: readonly string[]
+  /** A node that the block's variable reads wait for: the end of the block before. */
+  after?: string | undefined
+}
+
+/** A recorded step as a piece of a graph. */
+export interface Block {
+  /** Placeholders of the inputs that the step uses. */
+  inputs: Record<string, string>
+  /** Outputs, each safe to fetch: they wait for every assignment. */
+  outputs: Record<string, string>
+  /** A node that runs when all of the block's reads and assignments are done. */
+  end: string
+}
+
+/** Adds a step to a graph. Each variable is read once, after the block before, and assigned once, after that read. */
+export function lower(graph: GraphBuilder, recording: Recording, { scope, handles, after }: LowerOptions): Block {
+  const refs = new Map<Value, string>()
+  const reads = new Map<number, string>()
+  const inputs: Record<string, string> = {}
+  const wait = after === undefined ? [] : [`^${after}`]
+
+  const readVariable = (index: number): string => {
+    const known = reads.get(index)
+    if (known) return known
+    const inputsOfRead = [handles[index] as string, ...wait]
+    const name = graph.add(`${scope}/read_${index}`, 'ReadVariableOp', inputsOfRead, { dtype: { type: 'float32' } })
+    reads.set(index, name)
+    return name
+  }
+  const placeholder = (name: string, value: Value): string => {
+    const dtype: GraphDtype = recording.inputs[name]?.dtype ?? 'float32'
+    const fed = graph.add(`${scope}/input_${name}`, 'Placeholder', [], {
+      dtype: { type: dtype },
+      shape: { shape: value.shape },
+    })
+    inputs[name] = fed
+    if (dtype !== 'uint8') return fed
+    return graph.add(`${scope}/floats_${name}`, 'Cast', [fed], { SrcT: { type: dtype }, DstT: { type: value.dtype } })
+  }
+  const source = (value: Value): string => {
+    const { origin } = value
+    switch (origin.from) {
+      case 'input':
+        return placeholder(origin.name, value)
+      case 'variable':
+        return readVariable(origin.index)
+      case 'constant':
+        return graph.constant(origin.values, value.shape, value.dtype)
+      case 'operation':
+        // Operations are lowered in the order in which they ran.
+        throw new Error(`operation ${origin.index} is used before it was lowered`)
+    }
+  }
+  const refOf = (value: Value): string => {
+    let ref = refs.get(value)
+    if (!ref) refs.set(value, (ref = source(value)))
+    return ref
+  }
+  const read = ({ value, shape }: Operand): string => {
+    const ref = refOf(value)
+    if (shape.join() === value.shape.join()) return ref
+    return graph.add(`${scope}/reshape`, 'Reshape', [ref, graph.integers(shape)], {
+      T: { type: value.dtype },
+      Tshape: { type: 'int32' },
+    })
+  }
+
+  for (const { op, attributes, inputs: operands, outputs } of recording.operations) {
+    const name = graph.add(`${scope}/${op}`, op, operands.map(read), attributes)
+    outputs.forEach((value, i) => refs.set(value, i === 0 ? name : `${name}:${i}`))
+  }
+  // All reads come before the first assignment.
+  const taken = recording.assignments.map(({ variable, operand }) => {
+    const fresh = operand.value.origin.from === 'operation'
+    // A fed tensor's memory belongs to JavaScript: a variable must never hold on to it.
+    return { variable, ref: fresh ? read(operand) : copy(graph, scope, read(operand)) }
+  })
+  const results = Object.entries(recording.outputs).map(([key, operand]) => [key, read(operand)] as const)
+  const assigns = taken.map(({ variable, ref }) => {
+    const ownRead = reads.get(variable)
+    const order = ownRead === undefined ? wait : [`^${ownRead}`]
+    return graph.add(`${scope}/assign_${variable}`, 'AssignVariableOp', [handles[variable] as string, ref, ...order], {
+      dtype: { type: 'float32' },
+    })
+  })
+  // Reads too: a later block may assign what this one only reads.
+  const waits = [...assigns, ...reads.values()].map((name) => `^${name}`)
+  const end = graph.add(`${scope}/end`, 'NoOp', [...waits, ...wait], {})
+  return {
+    inputs,
+    end,
+    outputs: Object.fromEntries(
+      results.map(([key, ref]) => [
+        key,
+        graph.add(`${scope}/output_${key}`, 'Identity', [ref, `^${end}`], { T: { type: 'float32' } }),
+      ]),
+    ),
+  }
+}
+
+const copy = (graph: GraphBuilder, scope: string, ref: string): string =>
+  graph.add(`${scope}/copy`, 'DeepCopy', [ref], { T: { type: 'float32' } })
