@@ -90,6 +90,15 @@ describe('the api process', () => {
     expect(await started.exited).toBe(0)
   })
 
+  test.each(['at once', 'while it waits for its database'])('ends when its parent is gone %s', async (when) => {
+    const started = launch({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
+    if (when !== 'at once')
+      while (!started.log().includes('waiting')) await new Promise((resolve) => setTimeout(resolve, 50))
+    started.child.disconnect()
+
+    expect(await started.exited).toBe(1)
+  })
+
   test('waits for a database that is not up yet', async () => {
     const refused = createServer().listen(0, '127.0.0.1')
     await once(refused, 'listening')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { hasKeys, migrate, openDatabase } from '@kantor/db'
 import { openQueue } from '@kantor/queue'
-import { createLogger, loadEnvOrExit, repoRoot, runUntilSignal } from '@kantor/runtime'
+import { createLogger, loadEnvOrExit, repoRoot, runUntilSignal, whenParentIsGone } from '@kantor/runtime'
 import { openStore } from '@kantor/storage'
 import { buildApp } from './app.js'
 import { startDispatcher } from './dispatcher.js'
@@ -13,6 +13,10 @@ import { waitFor } from './wait-for.js'
 const EXIT_CONFIG = 78
 /** For requests under way; a container runtime should allow a little more. */
 const GRACE_MS = 12_000
+
+// Also while a service is waited for: until there is something to close, leaving is enough.
+let leave: () => void = () => process.exit(1)
+whenParentIsGone(() => leave())
 
 const env = loadEnvOrExit()
 const { databaseUrl, redisUrl, s3 } = env
@@ -54,8 +58,9 @@ const shutdown = runUntilSignal(log, { graceMs: GRACE_MS }, async () => {
   await Promise.all([queue.close(), store.close()])
   await db.close()
 })
-// A parent that forked this process owns it; when it is gone, nobody else would end it.
-if (process.connected) process.on('disconnect', () => isShuttingDown || shutdown.begin())
+leave = () => {
+  if (!isShuttingDown) shutdown.begin()
+}
 
 try {
   await app.listen({ host: env.host, port: env.port })

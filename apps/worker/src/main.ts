@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '@kantor/db'
 import { openQueue } from '@kantor/queue'
-import { createLogger, loadEnvOrExit } from '@kantor/runtime'
+import { createLogger, loadEnvOrExit, whenParentIsGone } from '@kantor/runtime'
 import { openStore } from '@kantor/storage'
 import { DeviceUnusable, findDevice } from './device.js'
 import { outlast } from './patience.js'
@@ -16,6 +16,10 @@ const GRACE_MS = 120_000
 /** After that, time to hand jobs back without a checkpoint. */
 const ABANDON_MS = 10_000
 const EXIT_CONFIG = 78
+
+// Also while a service is waited for: until there is an attempt to hand back, leaving is enough.
+let leave: () => void = () => process.exit(1)
+whenParentIsGone(() => leave())
 
 const env = loadEnvOrExit()
 if (env.databaseUrl === undefined) {
@@ -85,8 +89,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     void goDown(signal)
   })
 }
-// A parent that forked this worker owns it; when it is gone, nobody else would end it.
-if (process.connected) process.on('disconnect', () => void goDown('the parent process is gone'))
+leave = () => void goDown('the parent process is gone')
 process.on('uncaughtException', (error) => {
   log.fatal({ err: error }, 'uncaught error')
   void goDown('an uncaught error')

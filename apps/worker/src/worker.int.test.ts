@@ -117,6 +117,15 @@ describe('the worker process', () => {
     expect((await getJob(rig.db, job.id))!.attempt).toBe(2)
   })
 
+  test('ends when its parent is gone, also while it still looks for its device', async () => {
+    const { child } = startProcess({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
+    child.disconnect()
+
+    const [code] = (await once(child, 'exit')) as [number | null]
+
+    expect(code).toBe(1)
+  })
+
   test('without a database, and on a GPU that is not there, it says so and exits 78', async () => {
     const blind = startProcess({ DATABASE_URL: undefined })
     const slow = startProcess({ KANTOR_DEVICE: 'gpu', CUDA_VISIBLE_DEVICES: '-1' })

@@ -1,5 +1,6 @@
 export { type Env, EnvError, loadEnv, loadEnvOrExit, type S3Settings } from './env.js'
 export { createLogger, type Logger, withoutSecrets } from './logger.js'
+export { whenParentIsGone } from './parent.js'
 export { freePort } from './ports.js'
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startPostgres } from './postgres.js'
 export { repoRoot } from './repo-root.js'
