@@ -59,7 +59,7 @@ describe('POST /jobs', () => {
   test('a preset lies under the spec that came with it', async () => {
     const job = await submit(rig, { preset: 'paper', spec: { dataset: 'digits', schedule: { criticSteps: 9 } } })
 
-    expect(job.spec.objective.clamp).toBe('after')
+    expect(job.spec.objective).toMatchObject({ kind: 'wgan-clip', clamp: 'after' })
     expect(job.spec.schedule).toMatchObject({
       criticSteps: 9,
       warmup: { generatorSteps: 0 },

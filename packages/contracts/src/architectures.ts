@@ -4,8 +4,8 @@ import { z } from 'zod'
 export const GeneratorKind = z.enum(['dcgan', 'dcgan-nobn', 'mlp'])
 export type GeneratorKind = z.infer<typeof GeneratorKind>
 
-/** Critics: the authors' DCGAN critic (batch norm, no sigmoid) and the 4-layer ReLU MLP. */
-export const CriticKind = z.enum(['dcgan', 'mlp'])
+/** Critics: the authors' DCGAN critic (batch norm, no sigmoid), DCGAN without batch norm, and the 4-layer ReLU MLP. */
+export const CriticKind = z.enum(['dcgan', 'dcgan-nobn', 'mlp'])
 export type CriticKind = z.infer<typeof CriticKind>
 
 /** Sizes that the DCGAN pyramids can reach: 16 · 2^k. The authors assert `isize % 16 == 0`, which lets 48 loop for ever. */

@@ -42,7 +42,7 @@ export {
 } from './job.js'
 export { applyPreset, Budget, JobSpec, JobSpecInput, Preset, presets, Schedule } from './job-spec.js'
 export { allows, Scope } from './keys.js'
-export { Objective, type ObjectiveKind, WganClip } from './objectives.js'
+export { Objective, type ObjectiveKind, WganClip, WganGp } from './objectives.js'
 export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
 export { type Route, type RouteName, type Routes, routes } from './routes.js'
 export { nearest } from './strings.js'

@@ -38,7 +38,7 @@ describe('job spec', () => {
     const paper = CreateJob.parse(applyPreset({ preset: 'paper', spec: { dataset: 'mnist' } }))
 
     expect(author.spec).toEqual(JobSpecInput.parse({ dataset: 'mnist' }))
-    expect(paper.spec.objective.clamp).toBe('after')
+    expect(paper.spec.objective).toMatchObject({ kind: 'wgan-clip', clamp: 'after' })
     expect(paper.spec.schedule.warmup.generatorSteps).toBe(0)
     expect(paper.spec.schedule.every.generatorSteps).toBe(0)
   })
@@ -68,6 +68,23 @@ describe('job spec', () => {
         },
       ),
     )
+  })
+
+  test('the gradient penalty has the defaults of Gulrajani et al., and nothing to clip', () => {
+    const objective = (keys: object) =>
+      JobSpecInput.safeParse({ dataset: 'mnist', objective: { kind: 'wgan-gp', ...keys } })
+
+    expect(objective({}).data?.objective).toEqual({ kind: 'wgan-gp', lambda: 10, sides: 2 })
+    expect(objective({ lambda: 0, sides: 1 }).data?.objective).toEqual({ kind: 'wgan-gp', lambda: 0, sides: 1 })
+    for (const wrong of [{ lambda: -1 }, { lambda: 2e6 }, { sides: 3 }, { clip: 0.01 }]) {
+      expect(objective(wrong).success).toBe(false)
+    }
+  })
+
+  test('a gradient penalty over the paper preset leaves nothing of the clipping', () => {
+    const body = applyPreset({ preset: 'paper', spec: { dataset: 'mnist', objective: { kind: 'wgan-gp', lambda: 5 } } })
+
+    expect(CreateJob.parse(body).spec.objective).toEqual({ kind: 'wgan-gp', lambda: 5, sides: 2 })
   })
 
   test('a budget needs a limit, and any of the three will do', () => {

@@ -12,7 +12,17 @@ export const WganClip = z.strictObject({
 })
 export type WganClip = z.infer<typeof WganClip>
 
+/** Gradient penalty (Gulrajani et al. 2017, equation 3): λ · mean (‖∇f(x̂)‖ − 1)² between real and generated images. */
+export const WganGp = z.strictObject({
+  kind: z.literal('wgan-gp'),
+  /** Weight λ of the penalty. The paper's 10. */
+  lambda: z.number().min(0).max(1e6).default(10),
+  /** 2 pulls every norm towards 1; 1 only pushes down those above 1 (Petzka et al. 2018, WGAN-LP). */
+  sides: z.literal([1, 2]).default(2),
+})
+export type WganGp = z.infer<typeof WganGp>
+
 /** What critic and generator optimise. */
-export const Objective = z.discriminatedUnion('kind', [WganClip])
+export const Objective = z.discriminatedUnion('kind', [WganClip, WganGp])
 export type Objective = z.infer<typeof Objective>
 export type ObjectiveKind = Objective['kind']

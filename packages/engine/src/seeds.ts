@@ -5,6 +5,7 @@ export const streams = {
   generatorLatent: 3,
   sampleLatent: 4,
   dataOrder: 5,
+  interpolation: 6,
 } as const
 export type Stream = keyof typeof streams
 

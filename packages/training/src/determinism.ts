@@ -1,7 +1,7 @@
 import type { JobSpec } from '@kantor/contracts'
 import { type Tensor1D, type Tensor4D, tf, weightedGradients } from '@kantor/engine'
 import type { Game } from './game.js'
-import { drawLatents } from './latents.js'
+import { drawFactors, drawLatents } from './latents.js'
 
 const ROUNDS = 2
 
@@ -23,10 +23,16 @@ function fingerprint(
   return tf.tidy(() => {
     const latentNZ = drawLatents({ count: batchSize, latentSize: model.latentSize }, seed, { stream: 'sampleLatent' })
     const imagesNHWC = generator.forward(latentNZ, 'batch') as Tensor4D
-    const realNHWC = tf.reshape(tf.reverse(imagesNHWC, 1), [batchSize, model.imageSize, model.imageSize, channels])
+    const realNHWC: Tensor4D = tf.reshape(tf.reverse(imagesNHWC, 1), [
+      batchSize,
+      model.imageSize,
+      model.imageSize,
+      channels,
+    ])
+    const batch = { realNHWC, fakeNHWC: imagesNHWC, factorsN: drawFactors(batchSize, seed, 0) }
     const score = (images: Tensor4D) => critic.forward(images, 'batch') as Tensor1D
     const { value, gradients } = weightedGradients(
-      () => tf.stack(objective.criticTerms(score, realNHWC as Tensor4D, imagesNHWC)) as Tensor1D,
+      () => tf.stack(objective.criticTerms(score, batch)) as Tensor1D,
       criticWeights,
       critic.trained.map(({ variable }) => variable),
     )

@@ -1,5 +1,6 @@
 import type { CriticKind, GeneratorKind, Model } from '@kantor/contracts'
 import { dcgan as dcganCritic } from './critics/dcgan.js'
+import { dcganNobn as dcganNobnCritic } from './critics/dcgan-nobn.js'
 import { mlp as mlpCritic } from './critics/mlp.js'
 import { dcgan } from './generators/dcgan.js'
 import { dcganNobn } from './generators/dcgan-nobn.js'
@@ -16,6 +17,7 @@ export const generators = {
 
 export const critics = {
   dcgan: dcganCritic,
+  'dcgan-nobn': dcganNobnCritic,
   mlp: mlpCritic,
 } satisfies Record<CriticKind, (shape: CriticShape) => Layer>
 

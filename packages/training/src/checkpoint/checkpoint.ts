@@ -64,9 +64,9 @@ export function writeCheckpoint(game: Game, state: RunState, context: Checkpoint
     tensors.push(...storedWeights(player, weights), ...storedSlots(player, slots))
   }
   if (tensors.some(([, tensor]) => !isFinite(tensor))) return null
-  // PyTorch counts the batches of every batch norm. Batches per critic step: G one, D two; per generator step: one each.
+  // PyTorch counts the batches of every batch norm: one per pass through the network.
   tensors.push(...batchCounts(game.generator, 'netG.', state.criticStep + state.step))
-  tensors.push(...batchCounts(game.critic, 'netD.', 2 * state.criticStep + state.step))
+  tensors.push(...batchCounts(game.critic, 'netD.', game.objective.criticPasses * state.criticStep + state.step))
   return writeSafetensors(tensors, {
     format: FORMAT,
     formatVersion: String(FORMAT_VERSION),

@@ -12,8 +12,10 @@ export function wganClip({ clip, clamp, clipBatchNorm }: WganClip): Objective {
     }
   }
   return {
-    criticTerms: (score, realNHWC, fakeNHWC) => [tf.mean(score(realNHWC)), tf.mean(score(fakeNHWC))],
+    criticTerms: (score, { realNHWC, fakeNHWC }) => [tf.mean(score(realNHWC)), tf.mean(score(fakeNHWC))],
     criticWeights: [1, -1],
+    interpolates: false,
+    criticPasses: 2,
     ...(clamp === 'before' ? { beforeCriticUpdate: clampCritic } : { afterCriticUpdate: clampCritic }),
   }
 }

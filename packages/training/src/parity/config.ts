@@ -12,8 +12,11 @@ export interface ParityConfig {
   nExtraLayers: number
   generator: keyof typeof generators
   critic: keyof typeof critics
-  loss: 'clip'
+  /** `clip`: weights clamped before each critic update. `gp`: gradient penalty, nothing clamped. */
+  loss: 'clip' | 'gp'
   clip: number
+  gpLambda: number
+  gpSides: 1 | 2
   optimizer: 'rmsprop' | 'adam'
   lrCritic: number
   lrGenerator: number
@@ -34,18 +37,21 @@ export class ParityNotSupportedError extends Error {
 const supported = {
   generator: Object.keys(generators),
   critic: Object.keys(critics),
-  loss: ['clip'],
+  loss: ['clip', 'gp'],
+  gpSides: [1, 2],
   optimizer: ['rmsprop', 'adam'],
 } as const
 
 const counts = ['imageSize', 'nc', 'nz', 'ngf', 'ndf', 'batchSize', 'criticIterations', 'generatorIterations'] as const
-const numbers = ['clip', 'lrCritic', 'lrGenerator'] as const
+const numbers = ['clip', 'gpLambda', 'lrCritic', 'lrGenerator', 'beta1', 'beta2'] as const
+
+const defaults = { nExtraLayers: 0, gpLambda: 10, gpSides: 2, beta1: 0.5, beta2: 0.999, seed: 0 }
 
 /** @throws SafetensorsError for a config that is missing or damaged, ParityNotSupportedError */
 export function readConfig({ metadata }: SafetensorsFile): ParityConfig {
   let config: Record<string, unknown>
   try {
-    config = { nExtraLayers: 0, beta1: 0.5, beta2: 0.999, seed: 0, ...JSON.parse(metadata['config'] ?? '') }
+    config = { ...defaults, ...JSON.parse(metadata['config'] ?? '') }
   } catch (cause) {
     throw new SafetensorsError('the metadata has no `config` in JSON: this is not a parity file', { cause })
   }
@@ -67,7 +73,7 @@ function damaged(key: string, value: unknown): never {
   throw new SafetensorsError(`the parity file's config has no valid ${key}: ${JSON.stringify(value)}`)
 }
 
-/** The same training in the words of a job spec: the authors' mode, clamp before each critic update. */
+/** The same training in the words of a job spec. */
 export const gameSpecOf = (config: ParityConfig): GameSpec => ({
   seed: config.seed,
   model: {
@@ -79,7 +85,10 @@ export const gameSpecOf = (config: ParityConfig): GameSpec => ({
     criticFilters: config.ndf,
     extraLayers: config.nExtraLayers,
   },
-  objective: { kind: 'wgan-clip', clip: config.clip, clamp: 'before', clipBatchNorm: true },
+  objective:
+    config.loss === 'gp'
+      ? { kind: 'wgan-gp', lambda: config.gpLambda, sides: config.gpSides }
+      : { kind: 'wgan-clip', clip: config.clip, clamp: 'before', clipBatchNorm: true },
   optimizer: {
     criticLearningRate: config.lrCritic,
     generatorLearningRate: config.lrGenerator,

@@ -40,8 +40,10 @@ describe('replayParity', () => {
   })
 
   test.each([
-    [{ loss: 'gp' }, 'not supported yet: loss "gp" (supported: clip)'],
-    [{ critic: 'dcgan-nobn' }, 'not supported yet: critic "dcgan-nobn" (supported: dcgan, mlp)'],
+    [{ loss: 'hinge' }, 'not supported yet: loss "hinge" (supported: clip, gp)'],
+    [{ critic: 'resnet' }, 'not supported yet: critic "resnet" (supported: dcgan, dcgan-nobn, mlp)'],
+    [{ gpSides: 3 }, 'not supported yet: gpSides 3 (supported: 1, 2)'],
+    [{ loss: 'gp' }, 'batch/0/epsilon'],
     [{ imageSize: 'big' }, 'no valid imageSize'],
     [{ ngf: 6 }, 'netG/'],
   ])('%o is refused with the reason', (changes, message) => {

@@ -1,4 +1,4 @@
-import { type Tensor2D, type Tensor4D, tf } from '@kantor/engine'
+import { type Tensor1D, type Tensor2D, type Tensor4D, tf } from '@kantor/engine'
 import { float32Values, readSafetensors, type SafetensorsFile, SafetensorsError } from '../checkpoint/safetensors.js'
 import { loadWeights, readTorch } from '../checkpoint/weights.js'
 import { createGame, type Game } from '../game.js'
@@ -65,6 +65,7 @@ function replay(game: Game, file: SafetensorsFile, config: ParityConfig): Losses
         criticStep(game, {
           realNHWC: images(file, `batch/${k}/real`, config),
           latentNZ: latents(file, `batch/${k}/noise`, config),
+          factorsN: game.objective.interpolates ? factors(file, k) : undefined,
           coefficients: nextCoefficients(game.critic.optimizer),
         }).dataSync<'float32'>(),
       ) as unknown as [number, number]
@@ -100,6 +101,12 @@ function images(file: SafetensorsFile, name: string, { nc, imageSize }: ParityCo
 function latents(file: SafetensorsFile, name: string, { nz }: ParityConfig): Tensor2D {
   const rows = rowsOf(file, name)
   return tf.tensor2d(float32Values(file, name, [rows, nz, 1, 1]), [rows, nz])
+}
+
+/** One interpolation factor per real image. */
+function factors(file: SafetensorsFile, k: number): Tensor1D {
+  const rows = rowsOf(file, `batch/${k}/real`)
+  return tf.tensor1d(float32Values(file, `batch/${k}/epsilon`, [rows, 1, 1, 1]))
 }
 
 /** NaN counts as infinitely far, so that it can never pass. */

@@ -4,6 +4,8 @@ import type { Game } from '../game.js'
 export interface CriticInputs {
   realNHWC: Tensor4D
   latentNZ: Tensor2D
+  /** One per real image, where the objective interpolates. */
+  factorsN?: Tensor1D | undefined
   /** The optimizer's scalars for this update. */
   coefficients: Tensor1D
 }
@@ -13,14 +15,14 @@ export interface CriticInputs {
  * Tensor code only, no read-back and no branch on data, so that it can be compiled.
  * @returns the objective's terms before the update; the first two are mean D(real) and mean D(fake).
  */
-export function criticStep(game: Game, { realNHWC, latentNZ, coefficients }: CriticInputs): Tensor1D {
+export function criticStep(game: Game, { realNHWC, latentNZ, factorsN, coefficients }: CriticInputs): Tensor1D {
   const { generator, critic, objective } = game
   return tf.tidy(() => {
     objective.beforeCriticUpdate?.(critic)
     const fakeNHWC = generator.forward(latentNZ, 'train') as Tensor4D
     const score = (images: Tensor4D) => critic.forward(images, 'train') as Tensor1D
     const { value, gradients } = weightedGradients(
-      () => tf.stack(objective.criticTerms(score, realNHWC, fakeNHWC)) as Tensor1D,
+      () => tf.stack(objective.criticTerms(score, { realNHWC, fakeNHWC, factorsN })) as Tensor1D,
       game.criticWeights,
       critic.trained.map(({ variable }) => variable),
     )

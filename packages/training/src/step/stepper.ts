@@ -2,7 +2,7 @@ import { type CurvePoint, type JobSpec, seriesNames } from '@kantor/contracts'
 import { imagesFromBytes, type Optimizer, type Tensor1D, type Tensor2D, tf } from '@kantor/engine'
 import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
-import { drawLatents } from '../latents.js'
+import { drawFactors, drawLatents } from '../latents.js'
 import { criticStep } from './critic-step.js'
 import { generatorStep } from './generator-step.js'
 
@@ -30,6 +30,7 @@ export function createStepper(
         criticStep(game, {
           realNHWC: imagesFromBytes(images.read(indices), [indices.length, imageSize, imageSize, images.channels]),
           latentNZ: drawLatents(latentShape, spec.seed, { stream: 'criticLatent', step: criticStepsDone }),
+          factorsN: game.objective.interpolates ? drawFactors(indices.length, spec.seed, criticStepsDone) : undefined,
           coefficients: nextCoefficients(game.critic.optimizer),
         }),
       )
@@ -48,7 +49,7 @@ export function createStepper(
       game.generator.optimizer.steps += 1
       critic.dispose()
       lastTerms = null
-      return { step: step + 1, criticStep: criticStepsDone, values: curveValues(values) }
+      return { step: step + 1, criticStep: criticStepsDone, values: curveValues(values, game.objective.criticWeights) }
     },
     dispose() {
       lastTerms?.dispose()
@@ -60,11 +61,12 @@ export function createStepper(
 export const nextCoefficients = (optimizer: Optimizer): Tensor1D => tf.tensor1d(optimizer.coefficients(), 'float32')
 
 /** [D(real), D(fake), …, D(G(z))] to one float32 per series, in the catalogue's order. */
-function curveValues(terms: Float32Array): Float32Array {
+function curveValues(terms: Float32Array, criticWeights: readonly number[]): Float32Array {
   const [real, fake] = terms as unknown as [number, number]
   const values: Record<(typeof seriesNames)[number], number> = {
     w_estimate: fake - real,
-    critic_loss: real - fake,
+    // The penalty is part of what the critic minimises, not of the estimate.
+    critic_loss: criticWeights.reduce((sum, weight, i) => sum + weight * (terms[i] as number), 0),
     gen_loss: terms[terms.length - 1] as number,
     critic_real: real,
     critic_fake: fake,

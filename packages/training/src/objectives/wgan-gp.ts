@@ -1,0 +1,41 @@
+import type { WganGp } from '@kantor/contracts'
+import { relu, type Tensor, type Tensor1D, type Tensor4D, tf } from '@kantor/engine'
+import type { CriticBatch, Objective } from './objective.js'
+
+/** Gradient penalty (Gulrajani et al. 2017, equation 3): mean D(real) − mean D(fake) + λ · penalty. */
+export function wganGp({ lambda, sides }: WganGp): Objective {
+  return {
+    criticTerms: (score, batch) => [
+      tf.mean(score(batch.realNHWC)),
+      tf.mean(score(batch.fakeNHWC)),
+      penalty(gradientNorms(score, between(batch)), sides),
+    ],
+    criticWeights: [1, -1, lambda],
+    interpolates: true,
+    criticPasses: 3,
+  }
+}
+
+/** x̂ = ε · real + (1 − ε) · fake, one ε per pair. A smaller real batch meets the first images of the fake one. */
+function between({ realNHWC, fakeNHWC, factorsN }: CriticBatch): Tensor4D {
+  if (!factorsN) throw new Error('a gradient penalty needs interpolation factors')
+  const [rows, height, width, channels] = realNHWC.shape
+  const paired = tf.slice(fakeNHWC, [0, 0, 0, 0], [rows, height, width, channels])
+  const factors = tf.reshape(factorsN, [rows, 1, 1, 1])
+  return tf.add(tf.mul(realNHWC, factors), tf.mul(paired, tf.sub(1, factors)))
+}
+
+/**
+ * ‖∇D(x̂ᵢ)‖ per image, [n]. The gradient of the summed scores holds every image's own gradient, as long as no score
+ * looks at the rest of the batch: batch norm in the critic breaks that (section 4 of the paper).
+ */
+function gradientNorms(score: (imagesNHWC: Tensor4D) => Tensor1D, atNHWC: Tensor4D): Tensor1D {
+  const gradient = tf.grad((imagesNHWC) => tf.sum(score(imagesNHWC as Tensor4D)))(atNHWC)
+  // 1e-30 is lost in any square above 1e-23, and keeps the root's slope finite where the gradient is exactly zero.
+  return tf.sqrt(tf.add(tf.sum(tf.mul(gradient, gradient), [1, 2, 3]), 1e-30)) as Tensor1D
+}
+
+function penalty(norms: Tensor1D, sides: WganGp['sides']): Tensor {
+  const excess = tf.sub(norms, 1)
+  return tf.mean(tf.square(sides === 1 ? relu(excess) : excess))
+}
