@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import {
   accessSync,
+  chmodSync,
   constants,
   cpSync,
   existsSync,
@@ -84,7 +85,7 @@ export function findBinaries(user: RunAs): PostgresBinaries {
   // The folder's name carries the source's path: two clones may hold different builds of one version.
   const tag = createHash('sha256').update(packaged).digest('hex').slice(0, 8)
   const copy = join(cacheFolder(user), `postgres-${version?.[1]}-${tag}`)
-  if (!runs(binaries(join(copy, 'native')), user)) copyPackage(packaged, copy)
+  if (!runs(binaries(join(copy, 'native')), user)) copyPackage(packaged, copy, user)
   const copied = binaries(join(copy, 'native'))
   if (!runs(copied, user))
     throw new Error(
@@ -124,11 +125,12 @@ function linkLibraries(packaged: string) {
   }
 }
 
-function copyPackage(packaged: string, copy: string) {
+function copyPackage(packaged: string, copy: string, user: RunAs) {
   const partial = `${copy}.${randomBytes(4).toString('hex')}`
-  mkdirSync(dirname(copy), { recursive: true, mode: 0o755 })
+  mkdirSync(dirname(copy), { recursive: true })
   cpSync(packaged, partial, { recursive: true, verbatimSymlinks: true })
   linkLibraries(partial)
+  if (user.uid !== undefined) openToAll(dirname(copy), partial)
   rmSync(copy, { recursive: true, force: true })
   try {
     renameSync(partial, copy)
@@ -137,6 +139,12 @@ function copyPackage(packaged: string, copy: string) {
     // Another process finished the same copy first.
     if (!existsSync(copy)) throw error
   }
+}
+
+/** Root's umask may have closed the cache, and the package when it was installed, to the user that must run it. */
+function openToAll(cache: string, copy: string) {
+  chmodSync(cache, 0o755)
+  execFileSync('chmod', ['-R', 'a+rX', copy], { stdio: 'pipe' })
 }
 
 /** A per-user cache; for root one that the user postgres can enter, which root's home is not. */

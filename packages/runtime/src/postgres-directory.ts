@@ -15,7 +15,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { RunAs } from './postgres-binaries.js'
 import { commandOf, identify, isSameProcess, type ProcessIdentity, signalAndWait } from './processes.js'
 import { codeOf } from './system-error.js'
@@ -80,7 +80,9 @@ export function clusterHome(directory: string, user: RunAs): string {
 
 function lastingHome(): string {
   const home = join('/var/lib/kantor', `postgres-${randomBytes(6).toString('hex')}`)
-  mkdirSync(home, { recursive: true, mode: 0o755 })
+  mkdirSync(home, { recursive: true })
+  // The mode that mkdir takes is cut by root's umask, which may close the folder to everybody else.
+  for (const folder of [dirname(home), home]) chmodSync(folder, 0o755)
   return home
 }
 

