@@ -21,11 +21,12 @@ const parity = (...files: string[]) =>
 
 describe('kantor parity', () => {
   test('recorded PyTorch trainings are reproduced within the bars', async () => {
-    const { code, stdout } = await parity(fixture('dcgan16-clip.safetensors'), fixture('mlp16-clip.safetensors'))
+    const names = ['dcgan16-clip', 'mlp16-clip', 'dcgan16-nobn-gp-adam']
+    const { code, stdout } = await parity(...names.map((name) => fixture(`${name}.safetensors`)))
 
     const report = JSON.parse(stdout) as Report
-    expect(report.files.map(({ pass }) => pass)).toEqual([true, true])
-    expect(report.bars).toHaveLength(6)
+    expect(report.files.map(({ pass }) => pass)).toEqual([true, true, true])
+    expect(report.bars).toHaveLength(9)
     for (const bar of report.bars) expect(bar.value).toBeLessThanOrEqual(bar.limit)
     expect(code).toBe(0)
   })

@@ -2,6 +2,9 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { applyPreset, CreateJob, JobSpec, JobSpecInput, presets } from './index.js'
 
+const penalised = (keys: object) =>
+  JobSpecInput.safeParse({ dataset: 'mnist', objective: { kind: 'wgan-gp', ...keys } })
+
 describe('job spec', () => {
   test('the defaults are those of the authors’ main.py', () => {
     const spec = JobSpecInput.parse({ dataset: 'lsun' })
@@ -71,13 +74,10 @@ describe('job spec', () => {
   })
 
   test('the gradient penalty has the defaults of Gulrajani et al., and nothing to clip', () => {
-    const objective = (keys: object) =>
-      JobSpecInput.safeParse({ dataset: 'mnist', objective: { kind: 'wgan-gp', ...keys } })
-
-    expect(objective({}).data?.objective).toEqual({ kind: 'wgan-gp', lambda: 10, sides: 2 })
-    expect(objective({ lambda: 0, sides: 1 }).data?.objective).toEqual({ kind: 'wgan-gp', lambda: 0, sides: 1 })
+    expect(penalised({}).data?.objective).toEqual({ kind: 'wgan-gp', lambda: 10, sides: 2 })
+    expect(penalised({ lambda: 0, sides: 1 }).data?.objective).toEqual({ kind: 'wgan-gp', lambda: 0, sides: 1 })
     for (const wrong of [{ lambda: -1 }, { lambda: 2e6 }, { sides: 3 }, { clip: 0.01 }]) {
-      expect(objective(wrong).success).toBe(false)
+      expect(penalised(wrong).success).toBe(false)
     }
   })
 
