@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { type EmbeddedPostgres, startPostgres } from './postgres.js'
@@ -154,6 +155,24 @@ describe('startPostgres', () => {
     const second = await start(directory)
 
     expect(await ask(second.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }])
+  })
+
+  test('a process that leaves while its server is still starting leaves none behind', async () => {
+    const directory = join(root, 'hasty')
+    await (await start(directory)).stop()
+    const pidFile = join(directory, 'data/postmaster.pid')
+    const script = `import { existsSync, readFileSync } from 'node:fs'
+      import { startPostgres } from '${join(repoRoot(), 'packages/runtime/dist/postgres.js')}'
+      void startPostgres({ directory: '${directory}' })
+      setInterval(() => {
+        const pid = existsSync('${pidFile}') ? parseInt(readFileSync('${pidFile}', 'utf8')) : NaN
+        if (pid) process.stdout.write(String(pid), () => process.exit(130))
+      }, 1)`
+
+    const run = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+
+    expect(run.stdout).toMatch(/^\d+$/)
+    while (identify(Number(run.stdout))) await sleep(20)
   })
 
   test('a cluster of another major version is refused, not touched', async () => {

@@ -158,6 +158,10 @@ async function serve({ home, data, password, binaries, user, settings, claim }: 
   const pid = child.pid
   const tail = () => readFileSync(logFile, 'utf8').trim().split('\n').slice(-8).join('\n')
   if (pid === undefined) throw new Error(`${binaries.postgres} could not be started`)
+  // From now on: a process that leaves before the server is ready must not leave it behind.
+  const stopAtExit = () => process.kill(pid, 'SIGINT')
+  process.once('exit', stopAtExit)
+  void exited.then(() => process.removeListener('exit', stopAtExit))
 
   const deadline = performance.now() + 120_000
   while (!isReady(data, pid)) {
@@ -168,9 +172,6 @@ async function serve({ home, data, password, binaries, user, settings, claim }: 
     }
     await sleep(20)
   }
-  const stopAtExit = () => process.kill(pid, 'SIGINT')
-  process.once('exit', stopAtExit)
-  void exited.then(() => process.removeListener('exit', stopAtExit))
   let stopping: Promise<void> | undefined
   return {
     url: `postgresql://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
