@@ -198,7 +198,8 @@ describe('compile refuses', () => {
       hidden.assign(tf.add(input, 1))
       return { y: input }
     }).toThrow(/assigns the variable .* not among/)
-    expect(numbers(hidden)).toEqual([0 + 1, 1, 1])
+    attempt(({ x: input }) => ({ y: tf.variable(input) })).toThrow(/makes the variable .* before/)
+    expect(numbers(hidden)).toEqual([1, 2, 3])
     hidden.dispose()
   })
 
