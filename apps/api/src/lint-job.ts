@@ -37,6 +37,17 @@ const rules: Rule[] = [
         }
       : null,
 
+  // Gulrajani et al. 2017, §4: the penalty is on every image's own gradient, batch norm mixes the batch into each score.
+  ({ objective, model }) =>
+    objective.kind === 'wgan-gp' && model.critic === 'dcgan'
+      ? {
+          code: 'batch-norm-under-penalty',
+          pointer: '/spec/model/critic',
+          message:
+            'batch norm in the critic ties every score to the rest of its batch, so the penalty no longer bounds the gradient of each image (Gulrajani et al. 2017, section 4); choose critic dcgan-nobn or mlp',
+        }
+      : null,
+
   // The estimate means something only near the optimal critic (same paper, §3).
   ({ schedule }) =>
     schedule.criticSteps < 2

@@ -16,6 +16,7 @@ describe('networks', () => {
     expect(numTrained(networks({}).generator)).toBe(3_576_704)
     expect(numTrained(networks({}).critic)).toBe(2_765_568)
     expect(numTrained(networks({ generator: 'dcgan-nobn' }).generator)).toBe(3_574_784)
+    expect(numTrained(networks({ critic: 'dcgan-nobn' }).critic)).toBe(2_763_776)
     expect(numTrained(networks({ generator: 'mlp', generatorFilters: 512 }).generator)).toBe(6_880_768)
     expect(numTrained(networks({ imageSize: 32 }, 1).generator)).toBe(1_066_880)
     expect(numTrained(networks({ imageSize: 32 }, 1).critic)).toBe(661_248)
@@ -40,6 +41,8 @@ describe('networks', () => {
       ...batchNormNames('main.pyramid:128'),
       'main.final:128-1:conv.weight',
     ])
+    const plain = networks({ imageSize: 16, extraLayers: 1, critic: 'dcgan-nobn' }, 1).critic
+    expect(names(plain)).toEqual(names(critic).filter((name) => !name.includes('batchnorm')))
     const mlp = ['0', '2', '4', '6'].flatMap((i) => [`main.${i}.weight`, `main.${i}.bias`])
     expect(names(networks({ generator: 'mlp' }).generator)).toEqual(mlp)
     expect(names(networks({ critic: 'mlp' }).critic)).toEqual(mlp)
