@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { getJob, listCheckpoints, newestCheckpoint, reconcile } from '@kantor/db'
+import { getJob, listCheckpoints, newestCheckpoint, reconcile, removeWorker } from '@kantor/db'
 import { openQueue, type TicketQueue } from '@kantor/queue'
 import { type Services, startServices } from '@kantor/testing'
 import { isAlive, LEASE_SECONDS, type LogLine, openRig, type Rig, stateOf, until } from './testing/rig.js'
@@ -115,6 +115,18 @@ describe('the worker process', () => {
     expect((await rig.curve(job.id)).w_estimate!.x).toHaveLength(400)
     expect((await listCheckpoints(rig.db, job.id, { limit: 1 })).items[0]!.step).toBe(400)
     expect((await getJob(rig.db, job.id))!.attempt).toBe(2)
+  })
+
+  test('registers again when its row was removed, as that of a worker silent for a day is', async () => {
+    await startWorker()
+    const [row] = await rig.db.prisma.worker.findMany()
+    await removeWorker(rig.db, row!.id)
+
+    await until(() => rig.db.prisma.worker.findUnique({ where: { id: row!.id } }))
+
+    expect(await rig.db.prisma.worker.findMany()).toEqual([
+      { ...row, registeredAt: expect.any(Date), heartbeatAt: expect.any(Date) },
+    ])
   })
 
   test('ends when its parent is gone, also while it still looks for its device', async () => {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { AppError } from '@kantor/contracts'
 import { heartbeatWorker, registerWorker, removeWorker } from '@kantor/db'
 import type { TicketQueue } from '@kantor/queue'
 import type { Device } from './device.js'
@@ -29,18 +30,12 @@ export async function startWorker({ queue, slots, device, ...rest }: WorkerOptio
   const abandon = new AbortController()
   const shutdown: Shutdown = { preempt: preempt.signal, abandon: abandon.signal }
   const { deviceClass, name, versions } = device
-  await registerWorker(db, {
-    id: workerId,
-    host: hostname(),
-    pid: process.pid,
-    deviceClass,
-    device: name,
-    slots,
-    versions,
-  })
+  const register = () =>
+    registerWorker(db, { id: workerId, host: hostname(), pid: process.pid, deviceClass, device: name, slots, versions })
+  await register()
 
   const gone = new AbortController()
-  const heartbeats = beat(rest, gone.signal)
+  const heartbeats = beat(rest, gone.signal, register)
   let numRunning = 0
   const onError = (error: unknown) => log.error({ err: error }, 'queue')
   const consumer = await queue.consume(deviceClass, { slots, onError }, async ({ jobId }) => {
@@ -73,13 +68,21 @@ export async function startWorker({ queue, slots, device, ...rest }: WorkerOptio
   }
 }
 
+/** The row of a worker that was silent for a day (a laptop asleep, a long outage) is removed by others: without it no ticket is drawn. */
 async function beat(
   { db, log, workerId }: Pick<WorkerDeps, 'db' | 'log' | 'workerId'>,
   gone: AbortSignal,
+  register: () => Promise<void>,
 ): Promise<void> {
   for (;;) {
     await sleep(HEARTBEAT_MS, undefined, { signal: gone }).catch(() => {})
     if (gone.aborted) return
-    await heartbeatWorker(db, workerId).catch((error: unknown) => log.warn({ err: error }, 'heartbeat failed'))
+    await heartbeatWorker(db, workerId)
+      .catch((error: unknown) => {
+        if (!(error instanceof AppError) || error.code !== 'not-found') throw error
+        log.warn('this worker is no longer registered, registering it again')
+        return register()
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'heartbeat failed'))
   }
 }
