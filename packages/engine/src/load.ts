@@ -13,6 +13,9 @@ import {
 import { batchNormGradKernel, batchNormInferenceKernel, batchNormKernel } from './ops/batch-norm.js'
 import { registerFilterGradient } from './ops/convolution.js'
 import { randomNormalKernel, randomUniformKernel } from './ops/random.js'
+import { sigmoidGradKernel, sigmoidKernel } from './ops/sigmoid.js'
+import { softplusGradKernel, softplusKernel } from './ops/softplus.js'
+import { registerPowerStep } from './ops/spectral-norm.js'
 
 /** What runs the numbers; part of every checkpoint's determinism record. */
 export interface TensorFlowDescription {
@@ -96,6 +99,10 @@ function registerKernels(): void {
     reluGradKernel,
     tanhKernel,
     tanhGradKernel,
+    sigmoidKernel,
+    sigmoidGradKernel,
+    softplusKernel,
+    softplusGradKernel,
     batchNormKernel,
     batchNormInferenceKernel,
     batchNormGradKernel,
@@ -104,4 +111,5 @@ function registerKernels(): void {
   ]
   for (const kernel of kernels) register(kernel)
   registerFilterGradient()
+  registerPowerStep()
 }

@@ -1,9 +1,14 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { type Tensor, type Tensor1D, type Tensor4D, tf } from '../index.js'
+import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../index.js'
 import { loadTensorFlow } from '../load.js'
 import { leakyRelu, relu, tanh } from './activations.js'
 import { batchNormInference, batchNormTraining } from './batch-norm.js'
 import { convolve, convolveTransposed } from './convolution.js'
+import { dense } from './dense.js'
+import { layerNorm } from './layer-norm.js'
+import { sigmoid } from './sigmoid.js'
+import { softplus } from './softplus.js'
+import { powerStep, spectralNorm } from './spectral-norm.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 
@@ -29,10 +34,40 @@ const normState = ([, scale, offset]: Tensor[]) => ({
 })
 const awayFromZero = (x: Tensor): Tensor => tf.add(x, tf.mul(tf.sign(x), 0.2))
 
+const layerNormOf = ([x, scale, offset]: Tensor[]) =>
+  layerNorm(x as Tensor, { scale: scale as Tensor, offset: offset as Tensor }, { epsilon: 1e-2 })
+
+/** Of the matrix that the case starts from, but no part of what is differentiated. */
+const fixedVectors = () => powerStep(draw([4, 3], 0) as Tensor2D, tf.ones([3]))
+
 const cases: Record<string, Case> = {
   leakyRelu: { op: ([x]) => leakyRelu(x as Tensor, 0.2), shapes: [image], shift: awayFromZero },
   relu: { op: ([x]) => relu(x as Tensor), shapes: [image], shift: awayFromZero },
   tanh: { op: ([x]) => tanh(x as Tensor), shapes: [image] },
+  sigmoid: { op: ([x]) => sigmoid(x as Tensor), shapes: [image] },
+  softplus: { op: ([x]) => softplus(x as Tensor), shapes: [image] },
+  'layer norm, one scale per channel': { op: layerNormOf, shapes: [image, [2], [2]] },
+  'layer norm, one scale per element': { op: layerNormOf, shapes: [[3, 6], [6], [6]] },
+  dense: { op: ([x, w, b]) => dense(x as Tensor2D, w as Tensor2D, b as Tensor1D), shapes: [[3, 4], [4, 5], [5]] },
+  'dense without an offset': {
+    op: ([x, w]) => dense(x as Tensor2D, w as Tensor2D),
+    shapes: [
+      [3, 4],
+      [4, 5],
+    ],
+  },
+  'division by the spectral norm, vectors fixed': {
+    op: ([w]) => tf.mul(tf.div(w as Tensor, spectralNorm(w as Tensor2D, fixedVectors())), 5),
+    shapes: [[4, 3]],
+  },
+  'sum over all': { op: ([x]) => tf.sum(x as Tensor), shapes: [image] },
+  'sum over axes': { op: ([x]) => tf.sum(x as Tensor, [1, 2, 3]), shapes: [image] },
+  'mean over all': { op: ([x]) => tf.mul(tf.mean(x as Tensor), 20), shapes: [[2, 3]] },
+  'mean over axes, kept': { op: ([x]) => tf.mul(tf.mean(x as Tensor, [1, 2], true), 5), shapes: [image] },
+  'norm per sample': {
+    op: ([x]) => tf.sqrt(tf.add(tf.sum(tf.mul(x as Tensor, x as Tensor), [1, 2, 3]), 1e-30)),
+    shapes: [image],
+  },
   'batch norm, batch statistics': {
     op: (inputs) => batchNormTraining(inputs[0] as Tensor4D, normState(inputs), { epsilon: 1e-2, momentum: 0.1 }).y,
     shapes: [image, [2], [2]],
@@ -43,6 +78,14 @@ const cases: Record<string, Case> = {
   },
   convolution: {
     op: ([x, w]) => convolve(x as Tensor4D, w as Tensor4D, 2, 'same'),
+    shapes: [image, [4, 4, 2, 3]],
+  },
+  'convolution, stride 1': {
+    op: ([x, w]) => convolve(x as Tensor4D, w as Tensor4D, 1, 'same'),
+    shapes: [image, [3, 3, 2, 3]],
+  },
+  'convolution, no padding': {
+    op: ([x, w]) => convolve(x as Tensor4D, w as Tensor4D, 1, 'valid'),
     shapes: [image, [4, 4, 2, 3]],
   },
   'transposed convolution': {

@@ -1,5 +1,16 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { imagesFromBytes, loadTensorFlow, randomNormal, randomUniform, seedPair, type Tensor, tf } from '../index.js'
+import {
+  imagesFromBytes,
+  layerNorm,
+  loadTensorFlow,
+  randomNormal,
+  randomUniform,
+  seedPair,
+  sigmoid,
+  softplus,
+  type Tensor,
+  tf,
+} from '../index.js'
 import { batchNormTraining } from './batch-norm.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
@@ -48,6 +59,42 @@ describe('batchNormTraining', () => {
       const batch = statistics(channel)
       expect(mean[channel]).toBeCloseTo(0.9 * (5 + channel) + 0.1 * batch.mean, 5)
       expect(variance[channel]).toBeCloseTo(0.9 * (7 + channel) + 0.1 * batch.unbiased, 5)
+    }
+  })
+})
+
+const at = [-200, -20, -1, 0, 0.5, 20, 200]
+const valuesOf = (f: (x: Tensor) => Tensor) => numbers(() => f(tf.tensor1d(at)))
+const slopesOf = (f: (x: Tensor) => Tensor) => numbers(() => tf.grad((x: Tensor) => tf.sum(f(x)))(tf.tensor1d(at)))
+const logistic = (x: number) => 1 / (1 + Math.exp(-x))
+
+describe('smooth activations', () => {
+  test('sigmoid and softplus keep their digits far out, and so do their slopes', () => {
+    for (const [i, x] of at.entries()) {
+      expect(valuesOf(sigmoid)[i]).toBeCloseTo(logistic(x), 6)
+      expect(slopesOf(sigmoid)[i]).toBeCloseTo(logistic(x) * (1 - logistic(x)), 6)
+      expect(valuesOf(softplus)[i]).toBeCloseTo(x > 100 ? x : Math.log1p(Math.exp(x)), 5)
+      expect(slopesOf(softplus)[i]).toBeCloseTo(logistic(x), 6)
+    }
+  })
+})
+
+describe('layerNorm', () => {
+  test('gives every sample mean 0 and variance 1, then scale and offset per channel', () => {
+    const [n, size] = [3, 2 * 2 * 2]
+    const x = Float32Array.from({ length: n * size }, (_, i) => Math.sin(7 * i) * (1 + i))
+    const y = numbers(() => {
+      const state = { scale: tf.tensor1d([2, 3]), offset: tf.tensor1d([0.5, -0.5]) }
+      return layerNorm(tf.tensor4d(x, [n, 2, 2, 2]), state, { epsilon: 1e-5 })
+    })
+    for (let sample = 0; sample < n; sample++) {
+      const own = x.subarray(sample * size, (sample + 1) * size)
+      const mean = own.reduce((sum, v) => sum + v, 0) / size
+      const variance = own.reduce((sum, v) => sum + (v - mean) ** 2, 0) / size
+      for (const [i, value] of own.entries()) {
+        const normal = (value - mean) / Math.sqrt(variance + 1e-5)
+        expect(y[sample * size + i]).toBeCloseTo(i % 2 ? 3 * normal - 0.5 : 2 * normal + 0.5, 4)
+      }
     }
   })
 })

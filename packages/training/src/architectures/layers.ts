@@ -3,6 +3,7 @@ import {
   batchNormTraining,
   convolve,
   convolveTransposed,
+  dense,
   leakyRelu,
   relu,
   type Tensor,
@@ -66,8 +67,7 @@ export function projection(name: string, { from, to }: Channels): Layer {
   const parameter = weight(name, torchShape, layout, convolutionInit)
   return {
     parameters: [parameter],
-    apply: (x, { variable }) =>
-      tf.reshape(tf.matMul(x as Tensor2D, variable(parameter.name) as Tensor2D), [-1, 4, 4, to]),
+    apply: (x, { variable }) => tf.reshape(dense(x as Tensor2D, variable(parameter.name) as Tensor2D), [-1, 4, 4, to]),
   }
 }
 
@@ -78,7 +78,7 @@ export function scoring(name: string, from: number): Layer {
   return {
     parameters: [parameter],
     apply: (x, { variable }) =>
-      tf.reshape(tf.matMul(tf.reshape(x, [-1, 16 * from]), variable(parameter.name) as Tensor2D), [-1]),
+      tf.reshape(dense(tf.reshape(x, [-1, 16 * from]), variable(parameter.name) as Tensor2D), [-1]),
   }
 }
 
@@ -152,7 +152,7 @@ export function linear(
   return {
     parameters: [matrix, bias],
     apply: (x, { variable }) =>
-      tf.add(tf.matMul(x as Tensor2D, variable(matrix.name) as Tensor2D), variable(bias.name)),
+      dense(x as Tensor2D, variable(matrix.name) as Tensor2D, variable(bias.name) as unknown as Tensor1D),
   }
 }
 
