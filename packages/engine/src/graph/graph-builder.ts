@@ -16,6 +16,11 @@ export interface GraphBuilder {
    * and reorders sums when it sees that c is constant, and the result would not be the eager one to the bit.
    */
   constant(values: Values, shape: readonly number[], dtype: GraphDtype): string
+  /** The handle of a new resource variable. */
+  variable(name: string, shape: readonly number[]): string
+  /** A node that is ready at once and that TensorFlow's optimizer cannot prove away. */
+  guard(): string
+  newGuard(): string
   /** A 1-D int32 constant, e.g. a shape. */
   integers(values: readonly number[]): string
 }
@@ -36,15 +41,20 @@ export function createGraphBuilder(): GraphBuilder {
   }
   const literal = (values: Values, shape: readonly number[], dtype: GraphDtype): string =>
     add('constants/c', 'Const', [], { dtype: { type: dtype }, value: { tensor: { dtype, shape, values } } })
-  const hidden = (values: Values, shape: readonly number[]): string => {
-    const type = { type: 'float32' } as const
-    const scope = `constants/${initializers.length}`
-    const handle = add(`${scope}_handle`, 'VarHandleOp', [], {
+  const type = { type: 'float32' } as const
+  const variable = (name: string, shape: readonly number[]): string =>
+    add(name, 'VarHandleOp', [], {
       dtype: type,
       shape: { shape },
-      shared_name: { text: scope },
+      shared_name: { text: name },
       container: { text: '' },
     })
+  let guard: string | undefined
+  let numGuards = 0
+  const newGuard = (): string => variable(`guards/${numGuards++}`, [])
+  const hidden = (values: Values, shape: readonly number[]): string => {
+    const scope = `constants/${initializers.length}`
+    const handle = variable(`${scope}_handle`, shape)
     const literalName = literal(values, shape, 'float32')
     const assign = add(`${scope}_assign`, 'AssignVariableOp', [handle, literalName], { dtype: type })
     initializers.push(add(`${scope}_ready`, 'Identity', [literalName, `^${assign}`], { T: type }))
@@ -64,6 +74,9 @@ export function createGraphBuilder(): GraphBuilder {
     nodes,
     initializers,
     add,
+    variable,
+    guard: () => (guard ??= newGuard()),
+    newGuard,
     integers,
     constant(values, shape, dtype) {
       const known = constantNames.get(values)

@@ -11,6 +11,15 @@ export interface LowerOptions {
   after?: string | undefined
 }
 
+/**
+ * TensorFlow's optimizer reorders chains of these, (g · g) · c to (g · c) · g, unless a control edge goes in. Rounding
+ * would differ from the eager step's.
+ */
+const ordered = new Set(['Add', 'AddN', 'AddV2', 'Maximum', 'Minimum', 'Mul', 'RealDiv', 'Sub'])
+
+/** Likewise merged with a ReLU behind it; its edge comes from a node of its own, as a second pass drops edges implied by others. */
+const separate = new Set(['FusedBatchNormV3'])
+
 /** A recorded step as a piece of a graph. */
 export interface Block {
   /** Placeholders of the inputs that the step uses. */
@@ -75,7 +84,9 @@ export function lower(graph: GraphBuilder, recording: Recording, { scope, handle
   }
 
   for (const { op, attributes, inputs: operands, outputs } of recording.operations) {
-    const name = graph.add(`${scope}/${op}`, op, operands.map(read), attributes)
+    const guards = [...(ordered.has(op) ? [graph.guard()] : []), ...(separate.has(op) ? [graph.newGuard()] : [])]
+    const waits = guards.map((guard) => `^${guard}`)
+    const name = graph.add(`${scope}/${op}`, op, [...operands.map(read), ...waits], attributes)
     outputs.forEach((value, i) => refs.set(value, i === 0 ? name : `${name}:${i}`))
   }
   // All reads come before the first assignment.
@@ -93,8 +104,8 @@ export function lower(graph: GraphBuilder, recording: Recording, { scope, handle
     })
   })
   // Reads too: a later block may assign what this one only reads.
-  const waits = [...assigns, ...reads.values()].map((name) => `^${name}`)
-  const end = graph.add(`${scope}/end`, 'NoOp', [...waits, ...wait], {})
+  const last = [...assigns, ...reads.values()].map((name) => `^${name}`)
+  const end = graph.add(`${scope}/end`, 'NoOp', [...last, ...wait], {})
   return {
     inputs,
     end,

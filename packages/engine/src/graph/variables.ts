@@ -29,12 +29,7 @@ export function addVariables(graph: GraphBuilder, variables: readonly Variable[]
   const ok = graph.integers([1])
   const resources = variables.map(({ shape }, i): Resource => {
     const scope = `variables/${i}`
-    const handle = graph.add(`${scope}/handle`, 'VarHandleOp', [], {
-      dtype: type,
-      shape: { shape },
-      shared_name: { text: scope },
-      container: { text: '' },
-    })
+    const handle = graph.variable(`${scope}/handle`, shape)
     const feed = graph.add(`${scope}/feed`, 'Placeholder', [], { dtype: type, shape: { shape } })
     // A copy: the fed memory may belong to a JavaScript array, which TensorFlow's threads must not free.
     const copy = graph.add(`${scope}/copy`, 'DeepCopy', [feed], { T: type })
