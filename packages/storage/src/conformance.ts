@@ -50,6 +50,15 @@ export function describeStorage(name: string, open: () => Promise<ObjectStore>, 
       expect(textOf(await store.getBytes(key))).toBe('first')
     })
 
+    test('a body whose file is gone is the fault of the caller, not an outage to be waited out', async () => {
+      const key = `${folder}/gone.bin`
+
+      const missing = { file: join(tmpdir(), randomUUID()) }
+      await expect(store.put(key, missing, optionsFor(bytesOf('')))).rejects.toMatchObject({ code: 'internal' })
+
+      expect(await store.head(key)).toBeNull()
+    })
+
     test('of concurrent puts of different content one stays, and the object is one of them whole', async () => {
       const key = `${folder}/race.bin`
       const bodies = Array.from({ length: 8 }, () => randomBytes(200_000))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { AppError } from '@kantor/contracts'
+import { messageOf } from './failure.js'
 import type { ObjectBody } from './object-store.js'
 
 export interface Content {
@@ -19,10 +20,15 @@ export async function measure(chunks: AsyncIterable<Uint8Array>): Promise<Conten
   return { sizeBytes, sha256: hash.digest('hex') }
 }
 
-/** The body as chunks; call again to read it again. */
+/** The body as chunks; call again to read it again. AppError `internal` when its file cannot be read: the store is not at fault. */
 export async function* chunksOf(body: ObjectBody): AsyncGenerator<Uint8Array> {
-  if (body instanceof Uint8Array) yield body
-  else for await (const chunk of createReadStream(body.file, { highWaterMark: 1 << 20 })) yield chunk as Uint8Array
+  if (body instanceof Uint8Array) return yield body
+  try {
+    // What the reader of this generator throws does not come by here: it only ends the loop.
+    for await (const chunk of createReadStream(body.file, { highWaterMark: 1 << 20 })) yield chunk as Uint8Array
+  } catch (error) {
+    throw new AppError('internal', `${body.file} cannot be read: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 export function wrongHash(key: string, wanted: string, found: string): AppError {

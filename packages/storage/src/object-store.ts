@@ -13,6 +13,8 @@ import type { Readable } from 'node:stream'
  *   died, leaves nothing under its key.
  * - **Verified.** The bytes that arrive are hashed; when they are not what `sha256` says, the put rejects with AppError `internal`
  *   and nothing is stored.
+ * - **The body's file** is the caller's affair: when it cannot be read, the put rejects with AppError `internal`, since waiting for the
+ *   store would not help.
  * - **Read your writes.** After a put has resolved, every process sees the object in get, head and list.
  * - **Missing** objects reject with AppError `not-found` in get and getBytes, are null in head; removing one succeeds.
  * - **Outages** (server down, disk full, access refused) reject with AppError `dependency-unavailable` within about a minute. A stream
