@@ -12,6 +12,7 @@ import {
   type Tensor4D,
   tf,
 } from '@kantor/engine'
+import { readSafetensors } from '../checkpoint/safetensors.js'
 import { createGame, type Game } from '../game.js'
 import { criticStep } from '../step/critic-step.js'
 import { nextCoefficients } from '../step/stepper.js'
@@ -166,6 +167,14 @@ describe('a run under the penalty', () => {
     const half = await collect({ ...options, stopAfter: 6 })
     const resumed = await collect({ ...options, resume: lastCheckpoint(half) })
     expect(Buffer.compare(lastCheckpoint(resumed), lastCheckpoint(whole))).toBe(0)
+  })
+
+  test('counts the penalty’s pass through the critic’s batch norm, as PyTorch does', async () => {
+    const { tensors, metadata } = readSafetensors(lastCheckpoint(await collect({ ...options, stopAfter: 2 })))
+    const { step, criticStep: criticSteps } = JSON.parse(metadata['state'] ?? '{}') as Record<string, number>
+    const [, count] = [...tensors].find(([name]) => /^netD.*num_batches_tracked$/.test(name)) ?? []
+    const view = new DataView(new Uint8Array(count?.bytes ?? []).buffer)
+    expect(view.getBigInt64(0, true)).toBe(BigInt(3 * (criticSteps as number) + (step as number)))
   })
 
   test('has the penalty in the critic’s loss and not in the estimate', async () => {
