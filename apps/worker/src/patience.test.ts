@@ -5,6 +5,7 @@ import { outlast } from './patience.js'
 
 const log = createLogger({ logLevel: 'silent' }, 'test')
 const refuse = () => Promise.reject(new AppError('not-found', 'no such object'))
+const full = () => Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }))
 const outage = () => Promise.reject(new AppError('dependency-unavailable', 'away'))
 
 describe('outlast', () => {
@@ -17,6 +18,17 @@ describe('outlast', () => {
     })
 
     expect({ result, calls }).toEqual({ result: 'back', calls: 2 })
+  })
+
+  test('waits for room on a full disk', async () => {
+    let calls = 0
+
+    const result = await outlast('write', async () => (++calls < 2 ? full() : 'written'), {
+      signal: new AbortController().signal,
+      log,
+    })
+
+    expect({ result, calls }).toEqual({ result: 'written', calls: 2 })
   })
 
   test('any other error is the answer', async () => {

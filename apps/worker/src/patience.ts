@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '@kantor/contracts'
 import type { Logger } from '@kantor/runtime'
+import { isDiskFull } from './disk-full.js'
 
 const FIRST_DELAY_MS = 250
 const LONGEST_DELAY_MS = 10_000
 
-/** True for an outage (database and store say so in one way): the caller loses nothing by waiting. */
-const isOutage = (error: unknown) => error instanceof AppError && error.code === 'dependency-unavailable'
+/** True for an outage (database and store say so in one way) and for a full disk: the caller loses nothing by waiting. */
+const isOutage = (error: unknown) =>
+  (error instanceof AppError && error.code === 'dependency-unavailable') || isDiskFull(error)
 
 /**
  * Runs `action` until it works or fails for another reason than an outage. It waits for as long as it takes, since the lease
@@ -23,7 +25,7 @@ export async function outlast<T>(
       return await unlessAborted(action(), signal)
     } catch (error) {
       if (signal.aborted || !isOutage(error)) throw error
-      log.warn({ err: error, retryInMs: delayMs }, `${what}: a service is away, waiting for it`)
+      log.warn({ err: error, retryInMs: delayMs }, `${what}: a service is away or the disk is full, waiting`)
     }
     await sleep(delayMs, undefined, { signal }).catch(() => {})
   }

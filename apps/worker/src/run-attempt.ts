@@ -87,7 +87,7 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
   const patience = { signal: intent.reached('preempt'), log }
   let broken: unknown
   try {
-    await mkdir(spool, { recursive: true, mode: 0o700 })
+    await outlast('spool', () => mkdir(spool, { recursive: true, mode: 0o700 }), patience)
     const { directory: imagesDirectory } = await outlast(
       'dataset',
       () =>

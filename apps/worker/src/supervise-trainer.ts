@@ -30,6 +30,7 @@ export async function superviseTrainer(
     hung?.refresh()
     switch (message.type) {
       case 'alive':
+        if (message.waitsFor !== undefined) log.warn({ waitsFor: message.waitsFor }, 'training stands still')
         return
       case 'ready':
         log.info({ step: message.step, determinism: message.determinism, pid: trainer.pid }, 'training')

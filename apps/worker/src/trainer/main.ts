@@ -7,7 +7,7 @@ import type { TrainEvent } from '@kantor/training'
 import { classifyFailure, DatasetUnreadable } from './classify-failure.js'
 import { Outbox } from './outbox.js'
 import { exitCodes, type FromTrainer, type Start, ToTrainer } from './protocol.js'
-import { writeDurably } from './spool.js'
+import { writeWhenThereIsRoom } from './spool.js'
 
 const LIFE_SIGN_MS = 5000
 
@@ -83,6 +83,8 @@ async function run({ spec, supervisorPid, imagesDirectory, spoolDirectory, resum
   }
 }
 
+const sayFull = (error: unknown) => void send({ type: 'alive', waitsFor: `room on the disk: ${String(error)}` })
+
 async function pass(event: TrainEvent, spool: string): Promise<void> {
   switch (event.type) {
     case 'ready':
@@ -92,13 +94,13 @@ async function pass(event: TrainEvent, spool: string): Promise<void> {
     case 'sample': {
       const { type, step, images, numImages, imageSize, channels } = event
       const file = join(spool, `sample-${step}.raw`)
-      await writeDurably(file, images)
+      await writeWhenThereIsRoom(file, images, sayFull)
       return outbox.artifact({ type, step, file, numImages, imageSize, channels })
     }
     case 'checkpoint': {
       const { type, step, bytes } = event
       const file = join(spool, `checkpoint-${step}.safetensors`)
-      const sha256 = await writeDurably(file, bytes)
+      const sha256 = await writeWhenThereIsRoom(file, bytes, sayFull)
       return outbox.artifact({ type, step, file, sizeBytes: bytes.byteLength, sha256 })
     }
     case 'done':

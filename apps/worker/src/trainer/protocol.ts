@@ -84,8 +84,8 @@ export const FromTrainer = z.discriminatedUnion('type', [
     step: z.int().min(0),
     determinism: z.enum(['bitwise', 'best-effort']),
   }),
-  /** Sent now and then within long steps: the trainer is at work. */
-  z.object({ type: z.literal('alive') }),
+  /** Sent now and then within long steps: the trainer is at work, or says what keeps it from working. */
+  z.object({ type: z.literal('alive'), waitsFor: z.string().optional() }),
   Points,
   SampleFile,
   CheckpointFile,

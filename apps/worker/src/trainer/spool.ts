@@ -1,6 +1,32 @@
 import { createHash } from 'node:crypto'
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDiskFull } from '../disk-full.js'
+
+const ROOM_CHECK_MS = 2000
+
+/**
+ * `writeDurably`, but a full disk is waited out: training stands still at its step boundary instead of failing, and `onFull` is told
+ * at every try. Other errors are thrown.
+ */
+export async function writeWhenThereIsRoom(
+  path: string,
+  bytes: Uint8Array,
+  onFull: (error: unknown) => void,
+): Promise<string> {
+  for (;;) {
+    try {
+      return await writeDurably(path, bytes)
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      // Half a file would take the room that others need.
+      await rm(`${path}.tmp`, { force: true })
+      onFull(error)
+    }
+    await sleep(ROOM_CHECK_MS)
+  }
+}
 
 /**
  * Writes `bytes` to `path` so that the name exists only with complete, durable contents, and returns the sha256 (hex) of what
