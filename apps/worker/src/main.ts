@@ -45,7 +45,9 @@ const queue = await outlast(
   waiting,
 )
 const store = await outlast('object store', () => openStore({ directory: join(env.dataDir, 'objects'), s3 }), waiting)
-await sweepSpool(env.dataDir, log)
+await sweepSpool({ db, dataDir: env.dataDir, log }).catch((error: unknown) =>
+  log.warn({ err: error }, 'the spool could not be swept'),
+)
 const workerId = `${hostname().slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`
 const worker = await startWorker({
   db,
