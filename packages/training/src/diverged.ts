@@ -10,7 +10,7 @@ export class DivergedError extends Error {
   constructor(step: number) {
     super(
       `training diverged: the losses are not finite from generator step ${step} on (${DIVERGED_AFTER} in a row). ` +
-        'Lower criticLearningRate and generatorLearningRate, or the objective’s clip, and submit the job again.',
+        'Lower criticLearningRate and generatorLearningRate, or the objective’s clip or lambda, and submit the job again.',
     )
     this.step = step
   }
