@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { AppError, type ErrorCode } from '@kantor/contracts'
 import { repoRoot } from '@kantor/runtime'
@@ -162,3 +163,25 @@ describe('kantor doctor', () => {
     expect(stdout).toMatch(/FAIL {2}redis .*\n +→ .*REDIS_URL/)
   })
 })
+
+describe('kantor worker', () => {
+  test('killed without a word, leaves no worker behind', async () => {
+    const child = spawn(process.execPath, [join(repoRoot(), 'apps/cli/bin/kantor.mjs'), 'worker'], {
+      env: { PATH: process.env['PATH'], HOME: directory, DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const line = await new Promise<string>((resolve) => child.stderr.setEncoding('utf8').once('data', resolve))
+    const { pid } = JSON.parse(line.split('\n')[0]!) as { pid: number }
+    child.kill('SIGKILL')
+
+    while (isAlive(pid)) await sleep(50)
+  })
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
