@@ -1,4 +1,4 @@
-import type { Dataset, Job, JobState, Progress } from '@kantor/contracts'
+import { type Dataset, type Job, JobSpec, type JobState, type Progress } from '@kantor/contracts'
 import { type AttemptEnd, endAttempt } from './attempts.js'
 import { newestCheckpointIn, type StoredCheckpoint } from './checkpoints.js'
 import { type Database, query, transaction, type Transaction } from './database.js'
@@ -48,7 +48,15 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
       request.workerId,
       resume?.step ?? null,
     ])
-    const dataset = await findDataset(tx, toJob(claimed).spec.dataset)
+    // A row of an earlier release may break a rule that came later; left queued it would be claimed in vain for ever.
+    const spec = JobSpec.safeParse(claimed.spec)
+    if (!spec.success) {
+      const faults = spec.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+      const message = `this release does not take the spec of this job: ${faults.join('; ')}`
+      await endAttempt(tx, claimed, { to: 'failed', reason: 'invalid_spec', message }, request.workerId)
+      return null
+    }
+    const dataset = await findDataset(tx, spec.data.dataset)
     if (!dataset) {
       const message = 'the dataset of this job is not registered; import it and submit the job again'
       await endAttempt(tx, claimed, { to: 'failed', reason: 'dataset_error', message }, request.workerId)

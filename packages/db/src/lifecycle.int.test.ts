@@ -139,6 +139,22 @@ describe('a job', () => {
 
     expect(await getJob(db, job.id)).toMatchObject({ state: 'failed', reason: 'dataset_error' })
   })
+
+  test('of a job whose spec this release no longer takes fails it instead of coming back for ever', async () => {
+    const job = await submit(db)
+    await db.pool.query(`UPDATE job SET spec = jsonb_set(spec, '{batchSize}', '0') WHERE id = $1`, [job.id])
+
+    expect(await claimJob(db, { jobId: job.id, workerId: 'w', leaseSeconds: 60 })).toBeNull()
+
+    const failed = {
+      id: job.id,
+      state: 'failed',
+      reason: 'invalid_spec',
+      message: expect.stringContaining('batchSize'),
+    }
+    expect(await getJob(db, job.id)).toMatchObject(failed)
+    expect((await listJobs(db, { limit: 1 })).items).toMatchObject([failed])
+  })
 })
 
 describe('the fence', () => {
