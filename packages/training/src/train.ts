@@ -9,7 +9,7 @@ import type { ImageSource, TrainControl, TrainEvent } from './events.js'
 import { createGame } from './game.js'
 import { sample } from './sampling.js'
 import { plannedCriticSteps } from './schedule.js'
-import { createStepper } from './step/stepper.js'
+import { createStepper, type EngineKind } from './step/stepper.js'
 
 export interface TrainOptions {
   /** The resolved spec. */
@@ -18,6 +18,8 @@ export interface TrainOptions {
   /** A checkpoint of the same job to go on from. */
   resume?: Uint8Array | undefined
   control: TrainControl
+  /** Internal: `eager` runs op by op instead of as one graph. */
+  engine?: EngineKind | undefined
 }
 
 /**
@@ -27,23 +29,30 @@ export interface TrainOptions {
  * @throws DivergedError after ten non-finite steps in a row; SafetensorsError or CheckpointError for a bad `resume`;
  *   RangeError when images and spec do not fit.
  */
-export async function* train({ spec, images, resume, control }: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
+export async function* train({
+  spec,
+  images,
+  resume,
+  control,
+  engine = 'compiled',
+}: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
   checkImages(spec, images)
   const runtime = await loadTensorFlow()
   const game = createGame(spec, images.channels)
-  const stepper = createStepper(game, spec, images)
+  const stepper = createStepper(engine, game, spec, images)
   try {
     const context: CheckpointContext = {
       spec,
       channels: images.channels,
-      runtime,
-      determinism: isDeterministic(game, spec, images.channels) ? 'bitwise' : 'best-effort',
+      runtime: { ...runtime, engine },
+      determinism: isDeterministic(stepper) ? 'bitwise' : 'best-effort',
     }
     const state: RunState = { step: 0, criticStep: 0, epoch: 0, cursor: 0, elapsedSeconds: 0 }
     if (resume) {
       const restored = restoreCheckpoint(resume, game, context)
       Object.assign(state, restored.state)
       context.determinism = restored.determinism
+      stepper.load()
     }
     yield { type: 'ready', step: state.step, determinism: context.determinism }
 
@@ -53,11 +62,14 @@ export async function* train({ spec, images, resume, control }: TrainOptions): A
 
     const takeSample = (): TrainEvent => {
       last.sample = state.step
+      stepper.store()
       return sample(game, spec, { step: state.step, channels: images.channels })
     }
     /** Nothing after a non-finite step: a checkpoint must never keep one. */
     const takeCheckpoint = (): TrainEvent[] => {
-      const bytes = badSteps === 0 && last.checkpoint !== state.step ? writeCheckpoint(game, state, context) : null
+      if (badSteps > 0 || last.checkpoint === state.step) return []
+      stepper.store()
+      const bytes = writeCheckpoint(game, state, context)
       if (!bytes) return []
       last.checkpoint = state.step
       last.checkpointSeconds = control.elapsedSeconds()

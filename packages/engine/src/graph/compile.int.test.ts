@@ -83,6 +83,7 @@ describe('compile', () => {
     const second = step.run({ x: Float32Array.of(0, 0, 3) })
     expect([...second.sum, ...second.mean]).toEqual([3, 4, 11, 6])
     expect(numbers(sum)).toEqual([1, 2, 3])
+    expect(step.read([sum]).map((values) => [...values])).toEqual([[3, 4, 11]])
     step.pull()
     expect(numbers(sum)).toEqual([3, 4, 11])
 

@@ -9,6 +9,7 @@ export interface CompileOptions<I extends Inputs, O extends string> extends Step
 export interface Compiled<I extends Inputs, O extends string> {
   run(feeds: Feeds<I>): Record<O, Float32Array>
   push(variables?: readonly Variable[]): void
+  read(variables: readonly Variable[]): Float32Array[]
   pull(variables?: readonly Variable[]): void
   dispose(): void
 }
@@ -23,6 +24,7 @@ export function compile<const I extends Inputs, O extends string>(options: Compi
   return {
     run: (feeds) => program.run('step', feeds as Feeds) as Record<O, Float32Array>,
     push: (some) => program.push(some),
+    read: (some) => program.read(some),
     pull: (some) => program.pull(some),
     dispose: () => program.dispose(),
   }

@@ -45,6 +45,8 @@ export interface Program {
   runSequence(sequence: string, feeds: readonly Feeds[]): Outputs[]
   /** Copies the tfjs variables into the graph: after a checkpoint was loaded into them. */
   push(variables?: readonly Variable[]): void
+  /** Values in the graph; the tfjs variables stay as they are. */
+  read(variables: readonly Variable[]): Float32Array[]
   /** Brings the tfjs variables up to date with the graph. */
   pull(variables?: readonly Variable[]): void
   /** Frees the graph with its variables; the tfjs variables stay. */
@@ -94,7 +96,12 @@ export function compileProgram({ variables, steps, sequences = {} }: ProgramOpti
     calls.set(`sequence ${name}`, call(`sequence/${name}`, names))
   }
   const session = new Session(graph.nodes)
-  const indicesOf = (some: readonly Variable[] | undefined) => some?.map((variable) => variables.indexOf(variable))
+  const indicesOf = (some: readonly Variable[]): number[] =>
+    some.map((variable) => {
+      const index = variables.indexOf(variable)
+      if (index < 0) throw new RangeError(`${variable.name} is not among the compiled variables`)
+      return index
+    })
   try {
     if (graph.initializers.length > 0) takeValues(session.run([], graph.initializers))
     twins.push(session)
@@ -120,8 +127,9 @@ export function compileProgram({ variables, steps, sequences = {} }: ProgramOpti
   return {
     run: (step, feeds) => runCall(`step ${step}`, [feeds])[0] as Outputs,
     runSequence: (sequence, feeds) => runCall(`sequence ${sequence}`, feeds),
-    push: (some) => twins.push(session, indicesOf(some)),
-    pull: (some) => twins.pull(session, indicesOf(some)),
+    push: (some) => twins.push(session, some && indicesOf(some)),
+    read: (some) => twins.read(session, indicesOf(some)),
+    pull: (some) => twins.pull(session, some && indicesOf(some)),
     dispose: () => session.dispose(),
   }
 }

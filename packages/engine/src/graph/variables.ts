@@ -1,7 +1,7 @@
 import type { Variable } from '@tensorflow/tfjs-node-gpu'
 import type { GraphBuilder } from './graph-builder.js'
 import { graphBackend } from './native.js'
-import type { Session } from './session.js'
+import { type Session, takeValues } from './session.js'
 
 /** Variables per native call when all are moved: bounds what is in flight at once. */
 const CHUNK = 32
@@ -20,6 +20,8 @@ export interface GraphVariables {
   handles: readonly string[]
   /** Copies tfjs's values into the graph. */
   push(session: Session, indices?: readonly number[]): void
+  /** Copies of the graph's values; the tfjs variables stay as they are. */
+  read(session: Session, indices: readonly number[]): Float32Array[]
   /** Gives tfjs the graph's values, on the CPU without copying them. */
   pull(session: Session, indices?: readonly number[]): void
 }
@@ -56,6 +58,15 @@ export function addVariables(graph: GraphBuilder, variables: readonly Variable[]
         for (const { id } of done) backend.binding.deleteTensor(id)
       }
     },
+    read: (session, indices) =>
+      chunks(indices).flatMap((chunk) =>
+        takeValues(
+          session.run(
+            [],
+            chunk.map((i) => at(i).resource.read),
+          ),
+        ),
+      ),
     pull(session, indices = all) {
       const backend = graphBackend()
       for (const chunk of chunks(indices)) {

@@ -16,8 +16,12 @@ export function imagesFromBytes(bytes: Uint8Array, shape: [number, number, numbe
     const id = binding.createTensor(shape, binding.TF_UINT8, bytes)
     const pixels = backend.createOutputTensor({ id, shape, dtype: binding.TF_UINT8 })
     const values = backend.executeSingleOutput('Cast', castAttributes(), [pixels])
-    return tf.div(tf.sub(tf.div(values, tf.scalar(255)), tf.scalar(0.5)), tf.scalar(0.5)) as Tensor4D
+    return imagesFromPixels(values as Tensor4D)
   })
 }
+
+/** The same from pixels that are float32 numbers 0 to 255 already, as a compiled step gets its uint8 inputs. */
+export const imagesFromPixels = (pixels: Tensor4D): Tensor4D =>
+  tf.tidy(() => tf.div(tf.sub(tf.div(pixels, tf.scalar(255)), tf.scalar(0.5)), tf.scalar(0.5)))
 
 const castAttributes = () => nativeAttributes({ SrcT: { dtype: 'uint8' }, DstT: { dtype: 'float32' } })

@@ -4,6 +4,7 @@ import type { TensorFlowDescription } from '@kantor/engine'
 import type { Determinism } from '../events.js'
 import type { Game } from '../game.js'
 import type { Player } from '../player.js'
+import type { EngineKind } from '../step/stepper.js'
 import { int64Scalar, readSafetensors, SafetensorsError, type StoredTensor, writeSafetensors } from './safetensors.js'
 import { loadSlots, loadWeights, storedSlots, storedWeights } from './weights.js'
 
@@ -23,10 +24,13 @@ export interface RunState {
   elapsedSeconds: number
 }
 
+/** What computed the numbers. */
+export type Runtime = TensorFlowDescription & { engine: EngineKind }
+
 export interface CheckpointContext {
   spec: JobSpec
   channels: number
-  runtime: TensorFlowDescription
+  runtime: Runtime
   determinism: Determinism
 }
 
@@ -114,14 +118,14 @@ export function restoreCheckpoint(
   }
   game.generator.optimizer.steps = state.step
   game.critic.optimizer.steps = state.criticStep
-  const same = sameRuntime(parse(metadata, 'runtime') as Partial<TensorFlowDescription> | null, context.runtime)
+  const same = sameRuntime(parse(metadata, 'runtime') as Partial<Runtime> | null, context.runtime)
   const exact = same && metadata['determinism'] === 'bitwise' && context.determinism === 'bitwise'
   return { state, determinism: exact ? 'bitwise' : 'best-effort' }
 }
 
 /** Other kernels or another split of the work over threads round differently. */
-const sameRuntime = (stored: Partial<TensorFlowDescription> | null, now: TensorFlowDescription): boolean =>
-  (['tensorflow', 'device', 'processor', 'threads'] as const).every((key) => stored?.[key] === now[key])
+const sameRuntime = (stored: Partial<Runtime> | null, now: Runtime): boolean =>
+  (['tensorflow', 'device', 'processor', 'threads', 'engine'] as const).every((key) => stored?.[key] === now[key])
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 

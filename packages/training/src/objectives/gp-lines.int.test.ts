@@ -7,7 +7,7 @@ import { drawFactors } from '../latents.js'
 import { createOptimizer } from '../optimizers.js'
 import { createPlayer } from '../player.js'
 import { criticStep } from '../step/critic-step.js'
-import { nextCoefficients } from '../step/stepper.js'
+import { nextCoefficients } from '../step/eager-stepper.js'
 import { createObjective } from './index.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))

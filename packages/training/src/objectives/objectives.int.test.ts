@@ -15,7 +15,7 @@ import {
 import { readSafetensors } from '../checkpoint/safetensors.js'
 import { createGame, type Game } from '../game.js'
 import { criticStep } from '../step/critic-step.js'
-import { nextCoefficients } from '../step/stepper.js'
+import { nextCoefficients } from '../step/eager-stepper.js'
 import { aSpec, collect, lastCheckpoint, only, someImages } from '../testing/runs.js'
 import { createObjective } from './index.js'
 

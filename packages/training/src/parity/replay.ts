@@ -4,7 +4,7 @@ import { loadWeights, readTorch } from '../checkpoint/weights.js'
 import { createGame, type Game } from '../game.js'
 import { criticStep } from '../step/critic-step.js'
 import { generatorStep } from '../step/generator-step.js'
-import { nextCoefficients } from '../step/stepper.js'
+import { nextCoefficients } from '../step/eager-stepper.js'
 import { gameSpecOf, type ParityConfig, readConfig } from './config.js'
 
 /** Largest differences to PyTorch's numbers that pass. */

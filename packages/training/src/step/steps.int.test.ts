@@ -5,7 +5,7 @@ import type { Player } from '../player.js'
 import { aSpec } from '../testing/runs.js'
 import { criticStep } from './critic-step.js'
 import { generatorStep } from './generator-step.js'
-import { nextCoefficients } from './stepper.js'
+import { nextCoefficients } from './eager-stepper.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 

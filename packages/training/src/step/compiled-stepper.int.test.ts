@@ -1,0 +1,73 @@
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { CriticKind, GeneratorKind, Objective, Optimizer } from '@kantor/contracts'
+import { loadTensorFlow, tf } from '@kantor/engine'
+import { readSafetensors } from '../checkpoint/safetensors.js'
+import { aSpec, collect, lastCheckpoint, only, someImages } from '../testing/runs.js'
+import type { TrainOptions } from '../train.js'
+
+beforeAll(() => loadTensorFlow({ threads: 2 }))
+
+const kindsOf = (union: { options: readonly { shape: { kind: { value: string } } }[] }): string[] =>
+  union.options.map(({ shape }) => shape.kind.value)
+
+/** Everything that a run tells, to the bit; only the engine's name in the checkpoint differs. */
+async function told(options: Omit<TrainOptions, 'control'>, engine: 'compiled' | 'eager') {
+  const events = await collect({ ...options, engine })
+  const { tensors, metadata } = readSafetensors(lastCheckpoint(events))
+  return {
+    ready: events[0],
+    points: only(events, 'point').map(({ point, epoch }) => [epoch, point.step, point.criticStep, ...point.values]),
+    samples: only(events, 'sample').map(({ images }) => Buffer.from(images).toString('hex')),
+    tensors: [...tensors].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString('hex')]),
+    state: metadata['state'],
+  }
+}
+
+const combinations = GeneratorKind.options.flatMap((generator) =>
+  CriticKind.options.flatMap((critic) =>
+    kindsOf(Objective).flatMap((objective) =>
+      kindsOf(Optimizer).map((optimizer) => ({ generator, critic, objective, optimizer })),
+    ),
+  ),
+)
+
+describe('compiled training', () => {
+  test.each(combinations)(
+    'is eager training to the bit: $generator against $critic, $objective, $optimizer',
+    async ({ generator, critic, objective, optimizer }) => {
+      // 29 images in batches of 8: whole turns, bursts, a tail of 5 and turns cut short by an epoch's end.
+      const options = {
+        spec: aSpec({
+          model: { ...aSpec().model, generator, critic },
+          objective: { kind: objective },
+          optimizer: { kind: optimizer },
+          budget: { generatorSteps: 5 },
+        }),
+        images: someImages(29),
+      }
+      const eager = await told(options, 'eager')
+      expect(await told(options, 'compiled')).toEqual(eager)
+      expect(eager.points.flat().every(Number.isFinite)).toBe(true)
+    },
+  )
+
+  test('leaves no tensor behind and none grows', async () => {
+    const before = tf.memory().numTensors
+    const counts: number[] = []
+    const images = someImages()
+    const read = (indices: Int32Array) => {
+      counts.push(tf.memory().numTensors)
+      return images.read(indices)
+    }
+    await collect({ spec: aSpec(), images: { ...images, read }, engine: 'compiled' })
+    expect(new Set(counts).size).toBe(1)
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  test('a checkpoint of the other engine is taken, but not promised to the bit', async () => {
+    const options = { spec: aSpec(), images: someImages() }
+    const eager = await collect({ ...options, engine: 'eager', stopAfter: 3 })
+    const resumed = await collect({ ...options, resume: lastCheckpoint(eager) })
+    expect(resumed[0]).toEqual({ type: 'ready', step: 3, determinism: 'best-effort' })
+  })
+})

@@ -1,0 +1,100 @@
+import { seedPair, type Feeds } from '@kantor/engine'
+import type { ImageSource } from '../events.js'
+import type { Game } from '../game.js'
+import { curveValues } from './curve-values.js'
+import { compileGame, criticName, gameVariables, generatorName, takeCoefficients, turnName } from './game-program.js'
+import type { Stepper, StepperSpec } from './stepper.js'
+
+/** Longer series of critic steps are not worth one huge graph: what a call costs is long made up for. */
+const MAX_TURN = 8
+
+interface Queued {
+  indices: Int32Array
+  /** Critic steps done before. */
+  place: number
+}
+
+/**
+ * Plays on a graph. Critic steps wait for their generator step: a series of the usual length goes with it as one call;
+ * other series (bursts, an epoch's end) go step by step. The weights live in the graph until `store()`.
+ */
+export function createCompiledStepper(game: Game, spec: StepperSpec, images: ImageSource): Stepper {
+  const { model, batchSize, seed, schedule } = spec
+  const tail = images.numImages % batchSize
+  const isFused = schedule.criticSteps <= MAX_TURN && images.numImages >= batchSize
+  const turn = Array.from({ length: schedule.criticSteps }, () => batchSize)
+  const program = compileGame(game, {
+    imageSize: model.imageSize,
+    channels: images.channels,
+    latentSize: model.latentSize,
+    batchSize,
+    feeding: 'drawn',
+    turns: isFused ? [turn] : [],
+    sizes: tail > 0 ? [tail] : [],
+  })
+
+  let queue: Queued[] = []
+  let isBurst = false
+  let lastTerms: Float32Array | null = null
+
+  const criticFeeds = ({ indices, place }: Queued): Feeds => ({
+    real: images.read(indices),
+    latent: Int32Array.from(seedPair(seed, 'criticLatent', place)),
+    coefficients: takeCoefficients(game.critic),
+    ...(game.objective.interpolates && { factors: Int32Array.from(seedPair(seed, 'interpolation', place)) }),
+  })
+  const generatorFeeds = (step: number): Feeds => ({
+    latent: Int32Array.from(seedPair(seed, 'generatorLatent', step)),
+    coefficients: takeCoefficients(game.generator),
+  })
+  const flush = (): void => {
+    for (const queued of queue) {
+      const { terms } = program.run(criticName(queued.indices.length), criticFeeds(queued))
+      lastTerms = terms ?? null
+    }
+    queue = []
+  }
+  const fitsTurn = (): boolean =>
+    isFused && queue.length === turn.length && queue.every(({ indices }) => indices.length === batchSize)
+
+  return {
+    critic(indices, place) {
+      queue.push({ indices, place })
+      isBurst ||= !isFused || queue.length > turn.length
+      if (isBurst) flush()
+    },
+    generator({ step, criticStep }) {
+      let outputs
+      if (fitsTurn()) {
+        outputs = program.runSequence(turnName(turn), [...queue.map(criticFeeds), generatorFeeds(step)])
+        lastTerms = outputs.at(-2)?.['terms'] ?? null
+        queue = []
+      } else {
+        flush()
+        if (!lastTerms) throw new Error('a generator step needs a critic step before it')
+        outputs = [program.run(generatorName, generatorFeeds(step))]
+      }
+      const terms = Float32Array.of(...(lastTerms ?? []), ...(outputs.at(-1)?.['terms'] ?? []))
+      lastTerms = null
+      isBurst = false
+      return { step: step + 1, criticStep, values: curveValues(terms, game.objective.criticWeights) }
+    },
+    load: () => program.push(),
+    store: () => program.pull(),
+    rehearse() {
+      const size = batchSize * model.imageSize ** 2 * images.channels
+      const pair = Int32Array.from(seedPair(seed, 'sampleLatent'))
+      program.push()
+      const { terms } = program.run(criticName(batchSize), {
+        real: Uint8Array.from({ length: size }, (_, i) => (i * 37) % 256),
+        latent: pair,
+        coefficients: Float32Array.from(game.critic.optimizer.coefficients()),
+        ...(game.objective.interpolates && { factors: pair }),
+      })
+      const parts = [terms ?? new Float32Array(0), ...program.read(gameVariables(game))]
+      program.push()
+      return Buffer.concat(parts.map((part) => new Uint8Array(part.buffer, part.byteOffset, part.byteLength)))
+    },
+    dispose: () => program.dispose(),
+  }
+}
