@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from './system-error.js'
 
-/** A process that can be told from a later one with the same number: its id and the moment it began, as the system writes it. */
+/** A process that can be told from a later one with the same number, after a reboot too: its id and when it began, as the system writes it. */
 export interface ProcessIdentity {
   pid: number
   startedAt: string
@@ -51,7 +51,9 @@ function startTimeFromProc(pid: number): string | null {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ')
-    return fields[0] === 'Z' ? null : (fields[19] ?? null)
+    if (fields[0] === 'Z' || fields[19] === undefined) return null
+    // Counted from the boot, so it says nothing without it.
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fields[19]}`
   } catch {
     return null
   }

@@ -27,7 +27,7 @@ describe('the stack file', () => {
   test('is taken over from a process that is gone', async () => {
     const file = await claimDataDir(dataDir)
     // 2^22 is beyond the largest process number of Linux.
-    await writeStackFile(dataDir, { ...file, pids: { main: 4_194_304, workers: [] } })
+    await writeStackFile(dataDir, { ...file, identity: { ...file.identity!, pid: 4_194_304 } })
 
     expect(await liveStack(dataDir)).toBeNull()
     expect((await claimDataDir(dataDir)).pids.main).toBe(process.pid)
@@ -35,7 +35,7 @@ describe('the stack file', () => {
 
   test('is not taken for ours when another process has got the number', async () => {
     const file = await claimDataDir(dataDir)
-    await writeStackFile(dataDir, { ...file, identity: 'another boot 1' })
+    await writeStackFile(dataDir, { ...file, identity: { ...file.identity!, startedAt: 'another boot 1' } })
 
     expect(await liveStack(dataDir)).toBeNull()
   })

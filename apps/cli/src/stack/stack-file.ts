@@ -1,7 +1,7 @@
 import * as fs from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { identify, isSameProcess, type ProcessIdentity } from '@kantor/runtime'
 import { Failure } from '../failure.js'
 
 /** `<dataDir>/stack.json`: which processes use this data directory, and where they answer. Mode 0600: it may hold a database URL. */
@@ -11,8 +11,8 @@ export interface StackFile {
   pids: { main: number; postgres?: number; api?: number; workers: number[] }
   /** Of the embedded Postgres; never a URL that came from the environment. */
   databaseUrl?: string
-  /** Tells our main process from another one that got its number later. */
-  identity: string | null
+  /** Tells our main process from another one that got its number later; null where the system does not tell, and nobody is refused. */
+  identity: ProcessIdentity | null
   startedAt: string
 }
 
@@ -24,7 +24,7 @@ export async function claimDataDir(dataDir: string): Promise<StackFile> {
   const file: StackFile = {
     url: null,
     pids: { main: process.pid, workers: [] },
-    identity: identityOf(process.pid),
+    identity: identify(process.pid),
     startedAt: new Date().toISOString(),
   }
   const own = `${pathOf(dataDir)}.${randomUUID()}`
@@ -84,29 +84,7 @@ export async function liveStack(dataDir: string): Promise<StackFile | null> {
 function parse(text: string): StackFile | null {
   try {
     const file = JSON.parse(text) as StackFile
-    return isAlive(file.pids.main, file.identity) ? file : null
-  } catch {
-    return null
-  }
-}
-
-function isAlive(pid: number, identity: string | null): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    // EPERM: it lives, under another user.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
-  }
-  return identity === null || identityOf(pid) === identity
-}
-
-/** Boot and start time of a process on Linux; null elsewhere, where its number must do. */
-function identityOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The second field is the command in parentheses and may hold blanks; the 22nd is the start time.
-    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${startTime}`
+    return file.identity && isSameProcess(file.identity) ? file : null
   } catch {
     return null
   }
