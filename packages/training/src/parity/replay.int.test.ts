@@ -18,12 +18,13 @@ const withConfig = (bytes: Uint8Array, changes: object) => {
 }
 
 describe('replayParity', () => {
-  test.each(files)('%s: agrees with PyTorch', (file) => {
+  test.each(files)('%s: agrees with PyTorch, op by op and compiled', (file) => {
     const before = tf.memory().numTensors
-    const { eager, pass } = replayParity(readFileSync(file))
+    const { eager, compiled, pass } = replayParity(readFileSync(file))
     for (const [name, bar] of Object.entries(parityBars)) {
       expect(eager[name as keyof typeof eager]).toBeLessThanOrEqual(bar)
     }
+    expect(compiled).toEqual(eager)
     expect(pass).toBe(true)
     expect(tf.memory().numTensors).toBe(before)
   })

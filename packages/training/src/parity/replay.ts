@@ -1,11 +1,10 @@
-import { type Tensor1D, type Tensor2D, type Tensor4D, tf } from '@kantor/engine'
-import { float32Values, readSafetensors, type SafetensorsFile, SafetensorsError } from '../checkpoint/safetensors.js'
+import { float32Values, readSafetensors, type SafetensorsFile } from '../checkpoint/safetensors.js'
 import { loadWeights, readTorch } from '../checkpoint/weights.js'
 import { createGame, type Game } from '../game.js'
-import { criticStep } from '../step/critic-step.js'
-import { generatorStep } from '../step/generator-step.js'
-import { nextCoefficients } from '../step/eager-stepper.js'
+import type { EngineKind } from '../step/stepper.js'
 import { gameSpecOf, type ParityConfig, readConfig } from './config.js'
+import { type RecordedPlayer, recordedGeneratorLatents, recordedPlayers, recordedSteps } from './players.js'
+import { recordedImages, recordedLatents } from './recorded.js'
 
 /** Largest differences to PyTorch's numbers that pass. */
 export const parityBars = { lossError: 1e-5, weightError: 5e-6, sampleError: 1e-5 } as const
@@ -19,32 +18,43 @@ export interface ParityErrors {
   sampleError: number
 }
 
-export interface ParityResult {
+export interface ParityResult extends Record<EngineKind, ParityErrors> {
   config: ParityConfig
-  eager: ParityErrors
   pass: boolean
 }
 
 /**
- * Replays the exact batches of a parity file through the training's own steps and compares with what PyTorch computed.
- * Needs `loadTensorFlow()`.
+ * Replays the exact batches of a parity file through the training's own steps, op by op and as compiled, and compares
+ * with what PyTorch computed. Needs `loadTensorFlow()`.
  * @throws SafetensorsError for a damaged file, ParityNotSupportedError for an objective or network not trained here.
  */
 export function replayParity(bytes: Uint8Array): ParityResult {
   const file = readSafetensors(bytes)
   const config = readConfig(file)
+  const eager = measure('eager', file, config)
+  const compiled = measure('compiled', file, config)
+  return { config, eager, compiled, pass: passes(eager) && passes(compiled) }
+}
+
+const passes = (errors: ParityErrors): boolean =>
+  Object.entries(parityBars).every(([name, bar]) => errors[name as keyof ParityErrors] <= bar)
+
+function measure(engine: EngineKind, file: SafetensorsFile, config: ParityConfig): ParityErrors {
   const game = createGame(gameSpecOf(config), config.nc)
+  let player: RecordedPlayer | undefined
   try {
     loadWeights(game.generator, file, 'init/netG/')
     loadWeights(game.critic, file, 'init/netD/')
-    const eager: ParityErrors = {
-      lossError: compareLosses(file, config, replay(game, file, config)),
+    player = recordedPlayers[engine](game, file, config)
+    const lossError = compareLosses(file, config, replay(player, { game, file, config }))
+    const images = player.sample(recordedLatents(file, 'sample/noise', config))
+    return {
+      lossError,
       weightError: Math.max(compareWeights(game, file, 'generator'), compareWeights(game, file, 'critic')),
-      sampleError: compareSamples(game, file, config),
+      sampleError: largestDifference(images, recordedImages(file, 'sample/images', config).values),
     }
-    const pass = Object.entries(parityBars).every(([name, bar]) => eager[name as keyof ParityErrors] <= bar)
-    return { config, eager, pass }
   } finally {
+    player?.dispose()
     game.dispose()
   }
 }
@@ -56,57 +66,22 @@ interface Losses {
   generatorLoss: number[]
 }
 
-function replay(game: Game, file: SafetensorsFile, config: ParityConfig): Losses {
+function replay(
+  player: RecordedPlayer,
+  { game, file, config }: { game: Game; file: SafetensorsFile; config: ParityConfig },
+): Losses {
   const losses: Losses = { criticReal: [], criticFake: [], criticLoss: [], generatorLoss: [] }
-  for (let i = 0; i < config.generatorIterations; i++) {
-    for (let j = 0; j < config.criticIterations; j++) {
-      const k = i * config.criticIterations + j
-      const [real, fake] = tf.tidy(() =>
-        criticStep(game, {
-          realNHWC: images(file, `batch/${k}/real`, config),
-          latentNZ: latents(file, `batch/${k}/noise`, config),
-          factorsN: game.objective.interpolates ? factors(file, k) : undefined,
-          coefficients: nextCoefficients(game.critic.optimizer),
-        }).dataSync<'float32'>(),
-      ) as unknown as [number, number]
-      game.critic.optimizer.steps += 1
+  for (let turn = 0; turn < config.generatorIterations; turn++) {
+    const steps = recordedSteps(game, file, { config, turn })
+    const { terms, loss } = player.turn(steps, recordedGeneratorLatents(file, turn, config))
+    for (const [real, fake] of terms as unknown as [number, number][]) {
       losses.criticReal.push(real)
       losses.criticFake.push(fake)
       losses.criticLoss.push(Math.fround(real - fake))
     }
-    const [loss] = tf.tidy(() =>
-      generatorStep(game, {
-        latentNZ: latents(file, `generator/${i}/noise`, config),
-        coefficients: nextCoefficients(game.generator.optimizer),
-      }).dataSync<'float32'>(),
-    ) as unknown as [number]
-    game.generator.optimizer.steps += 1
     losses.generatorLoss.push(loss)
   }
   return losses
-}
-
-/** Rows of a stored tensor: a tail batch has fewer images than the noise has rows. */
-function rowsOf(file: SafetensorsFile, name: string): number {
-  const rows = file.tensors.get(name)?.shape[0]
-  if (rows === undefined) throw new SafetensorsError(`the file has no tensor ${name}`)
-  return rows
-}
-
-function images(file: SafetensorsFile, name: string, { nc, imageSize }: ParityConfig): Tensor4D {
-  const shape: [number, number, number, number] = [rowsOf(file, name), nc, imageSize, imageSize]
-  return tf.transpose(tf.tensor4d(float32Values(file, name, shape), shape), [0, 2, 3, 1])
-}
-
-function latents(file: SafetensorsFile, name: string, { nz }: ParityConfig): Tensor2D {
-  const rows = rowsOf(file, name)
-  return tf.tensor2d(float32Values(file, name, [rows, nz, 1, 1]), [rows, nz])
-}
-
-/** One interpolation factor per real image. */
-function factors(file: SafetensorsFile, k: number): Tensor1D {
-  const rows = rowsOf(file, `batch/${k}/real`)
-  return tf.tensor1d(float32Values(file, `batch/${k}/epsilon`, [rows, 1, 1, 1]))
 }
 
 /** NaN counts as infinitely far, so that it can never pass. */
@@ -137,14 +112,4 @@ function compareWeights(game: Game, file: SafetensorsFile, who: 'generator' | 'c
     const theirs = float32Values(file, `${prefix}${parameter.name}`, parameter.torchShape)
     return Math.max(largest, largestDifference(readTorch(variable, parameter), theirs))
   }, 0)
-}
-
-function compareSamples(game: Game, file: SafetensorsFile, config: ParityConfig): number {
-  const rows = rowsOf(file, 'sample/noise')
-  const { nc, imageSize } = config
-  const ours = tf.tidy(() => {
-    const imagesNHWC = game.generator.forward(latents(file, 'sample/noise', config), 'running')
-    return tf.transpose(imagesNHWC, [0, 3, 1, 2]).dataSync<'float32'>()
-  })
-  return largestDifference(ours, float32Values(file, 'sample/images', [rows, nc, imageSize, imageSize]))
 }
