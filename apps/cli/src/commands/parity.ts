@@ -29,7 +29,7 @@ export function parity(): Command {
       const { parityBars, replayParity } = await import('@kantor/training')
       const tensorflow = await probeTensorFlow()
       if (!tensorflow.ok) {
-        const bars = files.flatMap((file) => barsOf(file, null, parityBars))
+        const bars = files.flatMap((file) => engines.flatMap((engine) => barsOf(file, engine, null, parityBars)))
         if (options.json) printJson({ files: [], bars, error: tensorflow.problem })
         note(`kantor: TensorFlow does not load: ${tensorflow.problem}\n${tensorFlowRemedy}`)
         process.exit(exitCodes.usage)
@@ -44,7 +44,9 @@ export function parity(): Command {
           throw new Failure('usage', `${file}: ${why}`, { cause: error })
         }
       })
-      const bars = results.flatMap(({ file, eager }) => barsOf(file, eager, parityBars))
+      const bars = results.flatMap((result) =>
+        engines.flatMap((engine) => barsOf(result.file, engine, result[engine], parityBars)),
+      )
       if (options.json) printJson({ files: results, bars })
       else print(report(results, parityBars))
       if (bars.some((bar) => !bar.pass)) process.exit(exitCodes.failed)
@@ -57,23 +59,29 @@ async function read(file: string): Promise<Uint8Array> {
   })
 }
 
-const barsOf = (file: string, errors: ParityErrors | null, limits: Limits): Bar[] =>
+/** Operation by operation, and as the one graph that training runs. */
+const engines = ['eager', 'compiled'] as const
+
+const barsOf = (file: string, engine: (typeof engines)[number], errors: ParityErrors | null, limits: Limits): Bar[] =>
   (Object.keys(limits) as (keyof ParityErrors)[]).map((name) => {
     const value = errors?.[name] ?? null
     const limit = limits[name]
-    return { name: `${file} eager ${name}`, value, op: '<=', limit, pass: value === null ? null : value <= limit }
+    return { name: `${file} ${engine} ${name}`, value, op: '<=', limit, pass: value === null ? null : value <= limit }
   })
 
 const small = (value: number) => value.toExponential(1)
 
 function report(results: Replayed[], { lossError, weightError, sampleError }: Limits): string {
-  const rows = results.map(({ file, eager, pass }) => [
-    file,
-    small(eager.lossError),
-    small(eager.weightError),
-    small(eager.sampleError),
-    pass ? 'pass' : 'FAIL',
-  ])
-  const limitRow = ['at most', small(lossError), small(weightError), small(sampleError), '']
-  return table(['FILE', 'LOSSES', 'WEIGHTS', 'SAMPLES', ''], [...rows, limitRow], [1, 2, 3])
+  const rows = results.flatMap(({ file, pass, ...measured }) =>
+    engines.map((engine) => [
+      file,
+      engine,
+      small(measured[engine].lossError),
+      small(measured[engine].weightError),
+      small(measured[engine].sampleError),
+      pass ? 'pass' : 'FAIL',
+    ]),
+  )
+  const limitRow = ['at most', '', small(lossError), small(weightError), small(sampleError), '']
+  return table(['FILE', 'STEP', 'LOSSES', 'WEIGHTS', 'SAMPLES', ''], [...rows, limitRow], [2, 3, 4])
 }
