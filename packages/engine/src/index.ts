@@ -11,6 +11,7 @@ export {
   type ProgramOptions,
   type Step,
 } from './graph/program.js'
+export type { Precision } from './graph/precision.js'
 export type { InputSpec } from './graph/recording.js'
 export { describeTensorFlow, loadTensorFlow, type TensorFlowDescription } from './load.js'
 export { leakyRelu, relu, tanh } from './ops/activations.js'

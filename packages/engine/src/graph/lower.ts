@@ -1,5 +1,6 @@
 import type { GraphBuilder } from './graph-builder.js'
 import type { GraphDtype } from './native.js'
+import { type Precision, typingOf } from './precision.js'
 import type { Operand, Recording, Value } from './recording.js'
 
 export interface LowerOptions {
@@ -9,6 +10,7 @@ export interface LowerOptions {
   handles: readonly string[]
   /** A node that the block's variable reads wait for: the end of the block before. */
   after?: string | undefined
+  precision: Precision
 }
 
 /**
@@ -31,8 +33,13 @@ export interface Block {
 }
 
 /** Adds a step to a graph. Each variable is read once, after the block before, and assigned once, after that read. */
-export function lower(graph: GraphBuilder, recording: Recording, { scope, handles, after }: LowerOptions): Block {
-  const refs = new Map<Value, string>()
+export function lower(
+  graph: GraphBuilder,
+  recording: Recording,
+  { scope, handles, after, precision }: LowerOptions,
+): Block {
+  /** Every value in the dtypes in which it exists so far. */
+  const refs = new Map<Value, Map<GraphDtype, string>>()
   const reads = new Map<number, string>()
   const inputs: Record<string, string> = {}
   const wait = after === undefined ? [] : [`^${after}`]
@@ -69,25 +76,38 @@ export function lower(graph: GraphBuilder, recording: Recording, { scope, handle
         throw new Error(`operation ${origin.index} is used before it was lowered`)
     }
   }
-  const refOf = (value: Value): string => {
-    let ref = refs.get(value)
-    if (!ref) refs.set(value, (ref = source(value)))
-    return ref
+  const refOf = (value: Value, dtype: GraphDtype): string => {
+    let forms = refs.get(value)
+    if (!forms) refs.set(value, (forms = new Map([[value.dtype, source(value)]])))
+    const known = forms.get(dtype)
+    if (known) return known
+    const [[from, ref] = []] = forms
+    if (!from || !ref) throw new Error('a value without a node')
+    const name = graph.add(`${scope}/cast`, 'Cast', [ref], { SrcT: { type: from }, DstT: { type: dtype } })
+    forms.set(dtype, name)
+    return name
   }
-  const read = ({ value, shape }: Operand): string => {
-    const ref = refOf(value)
+  const read = ({ value, shape }: Operand, dtype: GraphDtype = value.dtype): string => {
+    const ref = refOf(value, dtype)
     if (shape.join() === value.shape.join()) return ref
     return graph.add(`${scope}/reshape`, 'Reshape', [ref, graph.integers(shape)], {
-      T: { type: value.dtype },
+      T: { type: dtype },
       Tshape: { type: 'int32' },
     })
   }
 
-  for (const { op, attributes, inputs: operands, outputs } of recording.operations) {
+  const isLow = (value: Value): boolean => refs.get(value)?.has('bfloat16') ?? false
+  for (const operation of recording.operations) {
+    const { op, inputs: operands, outputs } = operation
+    const typing = typingOf(operation, precision, isLow)
     const guards = [...(ordered.has(op) ? [graph.guard()] : []), ...(separate.has(op) ? [graph.newGuard()] : [])]
+    const args = operands.map((operand, i) => read(operand, typing.inputs[i] ?? undefined))
     const waits = guards.map((guard) => `^${guard}`)
-    const name = graph.add(`${scope}/${op}`, op, [...operands.map(read), ...waits], attributes)
-    outputs.forEach((value, i) => refs.set(value, i === 0 ? name : `${name}:${i}`))
+    const name = graph.add(`${scope}/${op}`, op, [...args, ...waits], typing.attributes)
+    outputs.forEach((value, i) => {
+      const dtype = (i === 0 ? typing.output : null) ?? value.dtype
+      refs.set(value, new Map([[dtype, i === 0 ? name : `${name}:${i}`]]))
+    })
   }
   // All reads come before the first assignment.
   const taken = recording.assignments.map(({ variable, operand }) => {

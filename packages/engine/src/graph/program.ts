@@ -3,6 +3,7 @@ import { CompileError } from './compile-error.js'
 import { createGraphBuilder } from './graph-builder.js'
 import { type Block, lower } from './lower.js'
 import { sizeOf, type Values } from './native.js'
+import type { Precision } from './precision.js'
 import { record, type StepFunction } from './record.js'
 import type { InputSpec, Recording } from './recording.js'
 import { type Feed, Session, takeValues, withTensors } from './session.js'
@@ -33,6 +34,8 @@ export interface ProgramOptions {
   steps: Readonly<Record<string, Step>>
   /** Further calls that run several steps in order, each after the assignments of the one before. */
   sequences?: Readonly<Record<string, readonly string[]>>
+  /** `bfloat16`: convolutions and matrix products, with the batch norms and activations between them. */
+  precision?: Precision
 }
 
 export type Outputs = Record<string, Float32Array>
@@ -66,7 +69,7 @@ interface Call {
  * what changes from call to call must be an input.
  * @throws CompileError
  */
-export function compileProgram({ variables, steps, sequences = {} }: ProgramOptions): Program {
+export function compileProgram({ variables, steps, sequences = {}, precision = 'float32' }: ProgramOptions): Program {
   checkVariables(variables)
   const graph = createGraphBuilder()
   const twins = addVariables(graph, variables)
@@ -82,7 +85,7 @@ export function compileProgram({ variables, steps, sequences = {} }: ProgramOpti
       const recording = recordings[name]
       if (!recording) throw new CompileError(`sequence ${scope} names the step ${name}, which does not exist`)
       const after = blocks.at(-1)?.end
-      blocks.push(lower(graph, recording, { scope: `${scope}/${i}_${name}`, handles: twins.handles, after }))
+      blocks.push(lower(graph, recording, { scope: `${scope}/${i}_${name}`, handles: twins.handles, after, precision }))
       return recording
     })
     const refs = blocks.flatMap(({ outputs }) => Object.values(outputs))
