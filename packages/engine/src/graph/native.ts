@@ -11,7 +11,7 @@ export interface Handle {
 }
 
 /** What the backend keeps per dataId. `values` wait to be uploaded, `id` is the native tensor (below 0: none). */
-export interface TensorEntry {
+interface TensorEntry {
   shape: number[]
   dtype: number
   values: Values | null

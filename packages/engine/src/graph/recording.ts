@@ -6,7 +6,7 @@ import type { Values } from './native.js'
 /** The dtypes that tfjs tensors can have inside a compiled step. */
 export type StepDtype = 'float32' | 'int32' | 'bool'
 
-export type Origin =
+type Origin =
   | { from: 'input'; name: string }
   | { from: 'variable'; index: number }
   | { from: 'constant'; values: Values }

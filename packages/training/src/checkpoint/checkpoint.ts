@@ -25,7 +25,7 @@ export interface RunState {
 }
 
 /** What computed the numbers. */
-export type Runtime = TensorFlowDescription & { engine: EngineKind }
+type Runtime = TensorFlowDescription & { engine: EngineKind }
 
 export interface CheckpointContext {
   spec: JobSpec
