@@ -17,7 +17,7 @@ export interface GraphBuilder {
    */
   constant(values: Values, shape: readonly number[], dtype: GraphDtype): string
   /** The handle of a new resource variable. */
-  variable(name: string, shape: readonly number[]): string
+  variable(name: string, shape: readonly number[], dtype?: GraphDtype): string
   /** A node that is ready at once and that TensorFlow's optimizer cannot prove away. */
   guard(): string
   newGuard(): string
@@ -42,9 +42,9 @@ export function createGraphBuilder(): GraphBuilder {
   const literal = (values: Values, shape: readonly number[], dtype: GraphDtype): string =>
     add('constants/c', 'Const', [], { dtype: { type: dtype }, value: { tensor: { dtype, shape, values } } })
   const type = { type: 'float32' } as const
-  const variable = (name: string, shape: readonly number[]): string =>
+  const variable = (name: string, shape: readonly number[], dtype: GraphDtype = 'float32'): string =>
     add(name, 'VarHandleOp', [], {
-      dtype: type,
+      dtype: { type: dtype },
       shape: { shape },
       shared_name: { text: name },
       container: { text: '' },

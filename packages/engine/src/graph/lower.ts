@@ -1,4 +1,6 @@
+import { filterGradientOf, lowerFilterGradient } from './filter-gradients.js'
 import type { GraphBuilder } from './graph-builder.js'
+import type { LoweringChooser } from './lowerings.js'
 import type { GraphDtype } from './native.js'
 import { type Precision, typingOf } from './precision.js'
 import type { Operand, Recording, Value } from './recording.js'
@@ -11,6 +13,7 @@ export interface LowerOptions {
   /** A node that the block's variable reads wait for: the end of the block before. */
   after?: string | undefined
   precision: Precision
+  chooser: LoweringChooser
 }
 
 /**
@@ -36,7 +39,7 @@ export interface Block {
 export function lower(
   graph: GraphBuilder,
   recording: Recording,
-  { scope, handles, after, precision }: LowerOptions,
+  { scope, handles, after, precision, chooser }: LowerOptions,
 ): Block {
   /** Every value in the dtypes in which it exists so far. */
   const refs = new Map<Value, Map<GraphDtype, string>>()
@@ -103,6 +106,14 @@ export function lower(
     const guards = [...(ordered.has(op) ? [graph.guard()] : []), ...(separate.has(op) ? [graph.newGuard()] : [])]
     const args = operands.map((operand, i) => read(operand, typing.inputs[i] ?? undefined))
     const waits = guards.map((guard) => `^${guard}`)
+    const problem = filterGradientOf(operation, typing.output ?? 'float32')
+    const lowering = problem ? chooser.choose(problem) : 'direct'
+    if (problem && lowering !== 'direct') {
+      const [images, , gradient] = args as [string, string, string]
+      const ref = lowerFilterGradient(graph, problem, { scope: `${scope}/${op}`, images, gradient, lowering })
+      refs.set(outputs[0] as Value, new Map([[problem.dtype, ref]]))
+      continue
+    }
     const name = graph.add(`${scope}/${op}`, op, [...args, ...waits], typing.attributes)
     outputs.forEach((value, i) => {
       const dtype = (i === 0 ? typing.output : null) ?? value.dtype

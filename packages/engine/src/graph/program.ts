@@ -2,6 +2,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs-node-gpu'
 import { CompileError } from './compile-error.js'
 import { createGraphBuilder } from './graph-builder.js'
 import { type Block, lower } from './lower.js'
+import { type LoweringChooser, pinnedLowerings } from './lowerings.js'
 import { sizeOf, type Values } from './native.js'
 import type { Precision } from './precision.js'
 import { record, type StepFunction } from './record.js'
@@ -36,6 +37,8 @@ export interface ProgramOptions {
   sequences?: Readonly<Record<string, readonly string[]>>
   /** `bfloat16`: convolutions and matrix products, with the batch norms and activations between them. */
   precision?: Precision
+  /** How ops with several lowerings are lowered. Left out: each as itself, which repeats the eager step to the bit. */
+  chooser?: LoweringChooser
 }
 
 export type Outputs = Record<string, Float32Array>
@@ -69,7 +72,13 @@ interface Call {
  * what changes from call to call must be an input.
  * @throws CompileError
  */
-export function compileProgram({ variables, steps, sequences = {}, precision = 'float32' }: ProgramOptions): Program {
+export function compileProgram({
+  variables,
+  steps,
+  sequences = {},
+  precision = 'float32',
+  chooser = pinnedLowerings(),
+}: ProgramOptions): Program {
   checkVariables(variables)
   const graph = createGraphBuilder()
   const twins = addVariables(graph, variables)
@@ -85,7 +94,9 @@ export function compileProgram({ variables, steps, sequences = {}, precision = '
       const recording = recordings[name]
       if (!recording) throw new CompileError(`sequence ${scope} names the step ${name}, which does not exist`)
       const after = blocks.at(-1)?.end
-      blocks.push(lower(graph, recording, { scope: `${scope}/${i}_${name}`, handles: twins.handles, after, precision }))
+      blocks.push(
+        lower(graph, recording, { scope: `${scope}/${i}_${name}`, handles: twins.handles, after, precision, chooser }),
+      )
       return recording
     })
     const refs = blocks.flatMap(({ outputs }) => Object.values(outputs))
