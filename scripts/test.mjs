@@ -33,7 +33,12 @@ for (const { name, args } of stages) {
       `--outputFile=${report}`,
       ...process.argv.slice(2),
     ],
-    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+    {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      // TensorFlow reads the real environment, jest gives tests a copy.
+      env: { TF_CPP_MIN_LOG_LEVEL: '3', ...process.env },
+    },
   )
   if (!existsSync(report)) {
     process.stderr.write(`test: jest ended without a report (${result.signal ?? result.status})\n`)

@@ -171,6 +171,8 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
       { encoding: 'utf8' },
     )
     const key = /kantor_\w+/.exec(output)![0]
+    // The API notices its first key within seconds; a page opened before that has no reason to ask.
+    while ((await fetch(`${stack.url}/jobs`)).status !== 401) await sleep(100)
     const stranger = await openPage(browser, [])
     await stranger.goto(`${stack.url}/ui/jobs/${job.id}`)
     await stranger.getByLabel('API key').fill(`${key.slice(0, -1)}_`)

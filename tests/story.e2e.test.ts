@@ -4,8 +4,11 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seriesNames } from '@kantor/contracts'
 import { type Services, startServices } from '@kantor/testing'
-import { ended, type LocalStack, smallJob, startLocalStack, waitFor } from './stack/local-stack.js'
+import { ended, type LocalStack, longerJob, smallJob, startLocalStack, until, waitFor } from './stack/local-stack.js'
 import { readHeader } from './stack/safetensors-header.js'
+
+/** Generator steps of a job that is still at work when its first checkpoint is seen. */
+const LONG = 600
 
 /** The whole curve of a job, one bucket per step. */
 async function fullCurve(stack: LocalStack, id: string) {
@@ -69,11 +72,12 @@ describe('one job through the whole stack, embedded services', () => {
 
   test('kill -9 of the worker: the job resumes from its checkpoint and ends as if nothing had happened', async () => {
     const { client } = stack
-    const reference = await client.createJob({ body: smallJob(60, 10) })
+    const job = longerJob(LONG)
+    const reference = await client.createJob({ body: job })
     await waitFor(client, reference.id, ended)
-    const victim = await client.createJob({ body: smallJob(60, 10) })
-    const struck = await waitFor(client, victim.id, (job) => (job.progress?.step ?? 0) >= 15)
-    expect(struck.state).toBe('running')
+    const victim = await client.createJob({ body: job })
+    await until(async () => (await client.listCheckpoints({ params: { id: victim.id } })).items.length > 0)
+    expect((await client.getJob({ params: { id: victim.id } })).state).toBe('running')
 
     for (const pid of await stack.workers()) process.kill(pid, 'SIGKILL')
     const done = await waitFor(client, victim.id, ended)
@@ -81,8 +85,8 @@ describe('one job through the whole stack, embedded services', () => {
     expect(done.state).toBe('succeeded')
     expect(done.attempt).toBeGreaterThanOrEqual(2)
     const [first, second] = [
-      await expectWholeStory(stack, reference.id, 60),
-      await expectWholeStory(stack, victim.id, 60),
+      await expectWholeStory(stack, reference.id, LONG),
+      await expectWholeStory(stack, victim.id, LONG),
     ]
     expect(second.curve.series).toEqual(first.curve.series)
     const weights = async (id: string) => tensorsOf(await client.downloadCheckpoint({ params: { id } }))

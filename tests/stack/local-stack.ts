@@ -75,6 +75,18 @@ export const smallJob = (generatorSteps: number, everySteps: number): CreateJobI
   },
 })
 
+/** Some ten seconds of training: time enough to be struck. Its first checkpoint comes after a twelfth. */
+export const longerJob = (generatorSteps: number): CreateJobInput => {
+  const { spec, ...rest } = smallJob(generatorSteps, generatorSteps / 12)
+  const model = { imageSize: 32, latentSize: 16, generatorFilters: 8, criticFilters: 8 }
+  return { ...rest, spec: { ...spec, model, batchSize: 32 } }
+}
+
+/** Looks again and again, twenty times a second. */
+export async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(50)
+}
+
 /** Polls until `reached` says so; fails with the job's own message when it ends otherwise. */
 export async function waitFor(client: Client, id: string, reached: (job: Job) => boolean): Promise<Job> {
   for (;;) {

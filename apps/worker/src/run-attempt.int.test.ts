@@ -112,7 +112,7 @@ describe('runAttempt', () => {
   })
 
   test('a corrupt newest checkpoint is quarantined, the one before it is used', async () => {
-    const job = await rig.submit({ ...long, checkpoint: { everySteps: 20, keep: 5 } })
+    const job = await rig.submit({ ...long, checkpoint: { everySteps: 20, keep: 100 } })
     const preempt = new AbortController()
     const attempt = runAttempt(rig.deps('a'), job.id, { ...never, preempt: preempt.signal })
     await until(async () => (await listCheckpoints(rig.db, job.id, { limit: 5 })).items.length >= 3)

@@ -8,7 +8,7 @@ import { randomNormal } from '../ops/random.js'
 import { weightedGradients } from '../gradients.js'
 import { createAdam } from '../optimizers/adam.js'
 import { compile } from './compile.js'
-import { compileProgram } from './program.js'
+import { compileProgram, type Feeds } from './program.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 
@@ -223,7 +223,7 @@ describe('compileProgram', () => {
   test('a sequence runs its steps in order, each on what the one before left', () => {
     const value = newVariable([1, 3])
     const compiled = program(value)
-    const feeds = [{ by: Float32Array.of(2) }, {}, { by: Float32Array.of(5) }, {}]
+    const feeds: Feeds[] = [{ by: Float32Array.of(2) }, {}, { by: Float32Array.of(5) }, {}]
     for (const factor of [1, 10, 100]) {
       const turn = compiled
         .runSequence('turn', feeds)
