@@ -45,7 +45,7 @@ const COPIES = 2
 const ROUNDS = 4
 
 /** The shortest time of each candidate in ms. */
-export function timeFilterGradients(problem: FilterGradient): Record<FilterLowering, number> {
+function timeFilterGradients(problem: FilterGradient): Record<FilterLowering, number> {
   const graph = createGraphBuilder()
   const [batch, height, width, channels] = problem.images
   const inputs = Array.from({ length: COPIES }, (_, k) => ({
