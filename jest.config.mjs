@@ -9,6 +9,7 @@ const common = {
   },
   moduleNameMapper: {
     '^@kantor/training/oracles$': '<rootDir>/packages/training/src/oracles/index.ts',
+    '^@kantor/runtime/crash-point$': '<rootDir>/packages/runtime/src/crash-point.ts',
     '^@kantor/([a-z]+)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -1,6 +1,6 @@
 import { type Database, drawTickets, tryLead } from '@kantor/db'
 import type { Ticket, TicketQueue } from '@kantor/queue'
-import type { Logger } from '@kantor/runtime'
+import { crashpoint, type Logger } from '@kantor/runtime'
 import { reconcileOnce } from './reconciler.js'
 import { Bell, repeat } from './repeat.js'
 
@@ -61,7 +61,9 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
   const drawing = repeat({ name: 'dispatching', everyMs: drawEveryMs, bell, signal, log }, async () => {
     if (undelivered.length === 0) undelivered = await drawTickets(db)
     if (undelivered.length === 0) return
+    crashpoint('tickets-drawn')
     await queue.enqueue(undelivered)
+    crashpoint('tickets-enqueued')
     log.debug({ numTickets: undelivered.length }, 'tickets are in the queue')
     undelivered = []
   })

@@ -10,6 +10,7 @@ import {
   nearest,
 } from '@kantor/contracts'
 import { createJob, type Database, listDatasets, resolveDataset } from '@kantor/db'
+import { crashpoint } from '@kantor/runtime'
 import { lintJob } from './lint-job.js'
 import { validationFailed } from './plugins/zod.js'
 
@@ -30,7 +31,10 @@ export async function submitJob(db: Database, body: CreateJob, actor: string): P
     dataset: `${dataset.id}@${dataset.version}`,
     seed: job.spec.seed ?? randomInt(SEEDS),
   }
-  return createJob(db, { job: { ...job, spec }, lint: lintJob(spec, dataset), actor })
+  crashpoint('submit-before-commit')
+  const created = await createJob(db, { job: { ...job, spec }, lint: lintJob(spec, dataset), actor })
+  crashpoint('submit-after-commit')
+  return created
 }
 
 /** The schema's errors of a refused body, and with them what the database knows about its dataset. */

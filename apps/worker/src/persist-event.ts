@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { addCheckpoint, addSample, appendPoints, type Database, type Fence, retireCheckpoints } from '@kantor/db'
-import type { Logger } from '@kantor/runtime'
+import { crashpoint, type Logger } from '@kantor/runtime'
 import { checkpointKey, type ObjectStore, sampleKey } from '@kantor/storage'
 import type { Intent } from './intent.js'
 import { outlast } from './patience.js'
@@ -103,13 +103,16 @@ async function persistCheckpoint(
     () => store.put(key, { file }, { contentType: 'application/octet-stream', sha256 }),
     patience,
   )
-  await points.commitThrough(step, (batch) =>
-    outlast(
+  crashpoint('checkpoint-uploaded')
+  await points.commitThrough(step, (batch) => {
+    crashpoint('checkpoint-row-before')
+    return outlast(
       'checkpoint row',
       () => addCheckpoint(db, fence, { id, step, key, sizeBytes, sha256, points: batch }),
       patience,
-    ),
-  )
+    )
+  })
+  crashpoint('checkpoint-row-after')
   log.info({ step, sizeBytes }, 'checkpoint committed')
   await rm(file, { force: true })
   for (const retired of await outlast('retired checkpoints', () => retireCheckpoints(db, fence, keep), patience)) {

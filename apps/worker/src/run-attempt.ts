@@ -14,7 +14,7 @@ import {
   quarantineCheckpoint,
   rollbackCurve,
 } from '@kantor/db'
-import type { Logger } from '@kantor/runtime'
+import { crashpoint, type Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import { planBudget } from './budget-plan.js'
 import { Intent, Interrupted, type Wish } from './intent.js'
@@ -50,8 +50,10 @@ export type AttemptOutcome = 'unclaimed' | 'fenced' | Job['state']
 export async function runAttempt(deps: WorkerDeps, jobId: string, shutdown: Shutdown): Promise<AttemptOutcome> {
   if (shutdown.preempt.aborted) return 'unclaimed'
   const claimedAt = performance.now()
+  crashpoint('claim-before')
   const claim = await claimJob(deps.db, { jobId, workerId: deps.workerId, leaseSeconds: deps.leaseSeconds })
   if (!claim) return 'unclaimed'
+  crashpoint('claim-after')
 
   const fence: Fence = { jobId, epoch: claim.epoch }
   const log = deps.log.child({ jobId, attempt: claim.epoch })
@@ -179,8 +181,10 @@ async function book(
   if (!verdict) return fencedOut(log)
   const progress = meter.current()
   const end = { ...verdict, ...(progress && { progress }) }
+  crashpoint('finish-before')
   try {
     const job = await outlast('booking', () => finishAttempt(db, fence, end), { signal: intent.reached('lost'), log })
+    crashpoint('finish-after')
     log.info({ state: job.state, reason: job.reason, step: progress?.step, message: job.message }, 'attempt ended')
     return job.state
   } catch (error) {

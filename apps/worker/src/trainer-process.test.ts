@@ -18,6 +18,7 @@ describe('trainerEnvironment', () => {
     HTTPS_PROXY: 'http://user:secret@proxy',
     npm_config__authToken: 'secret',
   }
+  const device = { deviceClass: 'cpu', threads: 1 } as const
 
   test('names what may pass; no credential does', () => {
     const environment = trainerEnvironment({ deviceClass: 'gpu', threads: 2 }, source)
@@ -29,6 +30,13 @@ describe('trainerEnvironment', () => {
       LD_LIBRARY_PATH: '/opt/cuda',
       CUDA_VISIBLE_DEVICES: '1',
       TF_XLA_FLAGS: '--tf_xla_auto_jit=2',
+    })
+  })
+
+  test('a crash point passes when one is armed, and only then', () => {
+    expect(trainerEnvironment(device, source)).not.toHaveProperty('KANTOR_CRASH_AT')
+    expect(trainerEnvironment(device, { ...source, KANTOR_CRASH_AT: 'spool-file-written' })).toMatchObject({
+      KANTOR_CRASH_AT: 'spool-file-written',
     })
   })
 

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { nearest } from '@kantor/contracts'
 import { z } from 'zod'
+import { crashPoints, parseCrashAt } from './crash-point.js'
 
 const scheme = (...allowed: string[]) =>
   z.string().refine((value) => allowed.some((name) => value.startsWith(`${name}://`)) && URL.canParse(value), {
@@ -38,6 +39,13 @@ const variables = z.object({
   KANTOR_LEASE_SECONDS: whole(6, 3600).default(60),
   KANTOR_URL: scheme('http', 'https').optional(),
   KANTOR_API_KEY: z.string().optional(),
+  // For fault tests; read by `crash-point.ts`. Checked here, so that a name with a typing error never passes for a fault survived.
+  KANTOR_CRASH_AT: z
+    .string()
+    .refine((value) => parseCrashAt(value) !== null, {
+      error: `must be a crash point, with :n for its n-th passage; they are ${crashPoints.join(', ')}`,
+    })
+    .optional(),
 })
 
 /** Read by the set-up scripts before any package is built; listed here so that they are not taken for typing errors. */

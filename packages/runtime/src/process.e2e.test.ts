@@ -153,3 +153,18 @@ describe('Postgres of a process', () => {
     expect(identify(pidIn(output.stdout))).toBeNull()
   })
 })
+
+describe('crashpoint', () => {
+  test('kills its process at the armed passage and at no other point', async () => {
+    const { child, output } = run(
+      `r.crashpoint('claim-before'); r.crashpoint('claim-after'); console.log('once')
+       setTimeout(() => { r.crashpoint('claim-after'); console.log('twice') }, 100)`,
+      { KANTOR_CRASH_AT: 'claim-after:2' },
+    )
+
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+
+    expect([code, signal]).toEqual([null, 'SIGKILL'])
+    expect(output.stdout).toBe('once\n')
+  })
+})

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { crashpoint } from '@kantor/runtime/crash-point'
 import { isDiskFull } from '../disk-full.js'
 
 const ROOM_CHECK_MS = 2000
@@ -45,7 +46,9 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<str
   const found = sha256(await readFile(temporary))
   if (found !== expected)
     throw new Error(`${path}: the disk gave back other bytes than were written (sha256 ${found}, expected ${expected})`)
+  crashpoint('spool-file-written')
   await rename(temporary, path)
+  crashpoint('spool-file-renamed')
   const directory = await open(dirname(path), 'r')
   try {
     await directory.sync()
