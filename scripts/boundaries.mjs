@@ -48,7 +48,7 @@ for (const kind of ['packages', 'apps']) {
 
 function check(kind, room, path) {
   const file = relative(root, path)
-  const isTest = /\.test\.tsx?$/.test(file)
+  const isTest = /\.test\.tsx?$|^[^/]+\/[^/]+\/(tests|src\/testing)\//.test(file)
   const text = readFileSync(path, 'utf8')
   for (const match of text.matchAll(importPattern)) {
     const specifier = match[4]

@@ -1,5 +1,7 @@
 export { type ConditionalWrites, startConditionalWrites } from './conditional-writes.js'
+export { checkInvariants, type InvariantOptions } from './invariants/check-invariants.js'
 export { type Proxy, startProxy, throughProxy } from './proxy.js'
 export { type RedisServer, startRedis } from './redis.js'
 export { type S3Server, startFauxqs, startMoto } from './s3.js'
 export { type ServiceChoice, type Services, startServices } from './services.js'
+export { weightsHash } from './weights-hash.js'

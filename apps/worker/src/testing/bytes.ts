@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-
 /** Reproducible noise with some structure: a xorshift sequence. */
 export function seededBytes(length: number): Uint8Array {
   let state = 2463534242
@@ -19,13 +17,6 @@ function split(file: Uint8Array): { header: Header; data: Uint8Array } {
   const headerBytes = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true))
   const header = JSON.parse(Buffer.from(file.subarray(8, 8 + headerBytes)).toString()) as Header
   return { header, data: file.subarray(8 + headerBytes) }
-}
-
-/** sha256 over names, shapes and bytes of a safetensors file's tensors; its metadata (times, versions) is left out. */
-export function tensorHash(file: Uint8Array): string {
-  const { header, data } = split(file)
-  delete header['__metadata__']
-  return createHash('sha256').update(JSON.stringify(header)).update(data).digest('hex')
 }
 
 /** A copy whose first tensor with such a name begins with NaN. */

@@ -17,8 +17,9 @@ import {
 } from '@kantor/db'
 import { createLogger } from '@kantor/runtime'
 import { type ObjectStore, openStore } from '@kantor/storage'
+import { weightsHash } from '@kantor/testing'
 import type { WorkerDeps } from '../run-attempt.js'
-import { seededBytes, tensorHash } from './bytes.js'
+import { seededBytes } from './bytes.js'
 
 export interface LogLine {
   msg: string
@@ -76,7 +77,7 @@ export async function openRig(databaseUrl: string, directory: string): Promise<R
       const [newest] = (await listCheckpoints(db, jobId, { limit: 1 })).items
       if (!newest) throw new Error(`job ${jobId} has no checkpoint`)
       const stored = await getCheckpoint(db, newest.id)
-      return { step: newest.step, sha256: tensorHash(await store.getBytes(stored!.key)) }
+      return { step: newest.step, sha256: weightsHash(await store.getBytes(stored!.key)) }
     },
     async close() {
       await store.close()

@@ -1,0 +1,108 @@
+import type { InvariantOptions } from './check-invariants.js'
+import type { Read } from './snapshot.js'
+
+interface CurveFacts {
+  id: string
+  state: string
+  first: number
+  last: number
+  points: number
+  steps: number
+  /** Newest good checkpoint. */
+  durable: number
+  budget: number | null
+  curveSeq: string
+  newestSeq: string
+}
+
+/** The curve that readers see has every step once, up to what is durable at least, and nothing in it came from an attempt that was over. */
+export async function checkCurves(read: Read, { bitwise = false }: InvariantOptions): Promise<string[]> {
+  const jobs = await read<CurveFacts>(
+    `SELECT job.id, state, coalesce(first, 0) AS first, coalesce(last, 0) AS last, coalesce(points, 0)::int AS points,
+       coalesce(steps, 0)::int AS steps, coalesce(durable, 0) AS durable, curve_seq AS "curveSeq", coalesce(newest_seq, 0) AS "newestSeq",
+       CASE WHEN (spec->'budget') - 'generatorSteps' = '{}' THEN (spec->'budget'->>'generatorSteps')::int END AS budget
+     FROM job
+     LEFT JOIN (
+       SELECT job_id, min(step) AS first, max(step) AS last, count(*) AS points, count(DISTINCT step) AS steps
+       FROM curve_point WHERE effective GROUP BY job_id
+     ) AS curve ON curve.job_id = job.id
+     LEFT JOIN (SELECT job_id, max(seq) AS newest_seq FROM curve_point GROUP BY job_id) AS written ON written.job_id = job.id
+     LEFT JOIN (
+       SELECT DISTINCT ON (job_id) job_id, step AS durable FROM checkpoint WHERE NOT quarantined ORDER BY job_id, epoch DESC, step DESC
+     ) AS saved ON saved.job_id = job.id
+     ORDER BY job.id`,
+  )
+  const shape = jobs.flatMap((job) => shapeFaults(job).map((fault) => `job ${job.id}: ${fault}`))
+  const strays = await checkOlderAttempts(read)
+  return [...shape, ...strays, ...(bitwise ? await checkReplays(read) : [])]
+}
+
+function shapeFaults({
+  state,
+  first,
+  last,
+  points,
+  steps,
+  durable,
+  budget,
+  curveSeq,
+  newestSeq,
+}: CurveFacts): string[] {
+  const faults: string[] = []
+  if (points !== steps) faults.push(`its curve has ${points} points at ${steps} steps`)
+  if (points > 0 && (first !== 1 || last - first + 1 !== steps))
+    faults.push(`its curve has ${steps} steps from ${first} to ${last}: some are missing`)
+  if (last < durable) faults.push(`its curve ends at step ${last}, its newest checkpoint is of step ${durable}`)
+  if (BigInt(newestSeq) > BigInt(curveSeq))
+    faults.push(`a point has the number ${newestSeq}, the job counts ${curveSeq}`)
+  if (state === 'succeeded' && durable !== last)
+    faults.push(`it succeeded at step ${last} with a checkpoint of step ${durable}`)
+  if (state === 'succeeded' && budget !== null && last !== budget)
+    faults.push(`it succeeded at step ${last} of ${budget}`)
+  return faults
+}
+
+/** A zombie's rows: written after a later attempt had the job, or standing in the curve above a later attempt's. */
+async function checkOlderAttempts(read: Read): Promise<string[]> {
+  const late = await read<{ id: string; what: string; attempt: number; step: number }>(
+    `WITH written AS (
+       SELECT job_id, epoch, min(seq) AS first, max(seq) AS last FROM curve_point GROUP BY job_id, epoch
+     ), takeover AS (
+       SELECT job_id, epoch, min(at) AS at FROM job_event WHERE from_state = 'queued' AND to_state = 'starting' GROUP BY job_id, epoch
+     )
+     SELECT old.job_id AS id, 'points' AS what, old.epoch AS attempt, NULL AS step
+       FROM written AS old JOIN written AS new ON new.job_id = old.job_id AND new.epoch > old.epoch AND new.first < old.last
+     UNION SELECT row.job_id, 'a checkpoint', row.epoch, row.step
+       FROM checkpoint AS row JOIN takeover ON takeover.job_id = row.job_id AND takeover.epoch > row.epoch AND takeover.at < row.created_at
+     UNION SELECT row.job_id, 'a sample', row.epoch, row.step
+       FROM sample AS row JOIN takeover ON takeover.job_id = row.job_id AND takeover.epoch > row.epoch AND takeover.at < row.created_at
+     ORDER BY 1, 2, 3`,
+  )
+  const above = await read<{ id: string; attempt: number; step: number }>(
+    `SELECT job_id AS id, epoch AS attempt, min(step) AS step FROM (
+       SELECT job_id, epoch, step, max(epoch) OVER (PARTITION BY job_id ORDER BY step) AS newest FROM curve_point WHERE effective
+     ) AS point WHERE epoch < newest GROUP BY job_id, epoch ORDER BY 1, 2`,
+  )
+  return [
+    ...late.map(
+      ({ id, what, attempt, step }) =>
+        `job ${id}: attempt ${attempt} wrote ${what}${step === null ? '' : ` of step ${step}`} after a later attempt had begun`,
+    ),
+    ...above.map(
+      ({ id, attempt, step }) => `job ${id}: its curve shows attempt ${attempt} at step ${step}, above a later attempt`,
+    ),
+  ]
+}
+
+async function checkReplays(read: Read): Promise<string[]> {
+  const series = ['w_estimate', 'critic_loss', 'gen_loss', 'critic_real', 'critic_fake']
+  const bits = (of: string) => series.map((name) => `float4send(${of}.${name})`).join(' || ')
+  const rows = await read<{ id: string; step: number; first: number; second: number }>(
+    `SELECT DISTINCT ON (a.job_id) a.job_id AS id, a.step, a.epoch AS first, b.epoch AS second
+     FROM curve_point AS a JOIN curve_point AS b ON b.job_id = a.job_id AND b.step = a.step AND b.epoch > a.epoch
+     WHERE ${bits('a')} <> ${bits('b')} OR a.critic_step <> b.critic_step ORDER BY a.job_id, a.step`,
+  )
+  return rows.map(
+    ({ id, step, first, second }) => `job ${id}: attempts ${first} and ${second} made different points at step ${step}`,
+  )
+}
