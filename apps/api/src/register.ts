@@ -12,6 +12,8 @@ interface Call<N extends RouteName> {
   body: Part<Routes[N], 'body'>
   /** Who asks. */
   actor: string
+  /** The key of who asks; null without keys. */
+  keyId: string | null
   request: FastifyRequest
   reply: FastifyReply
 }
@@ -44,6 +46,7 @@ export function register<N extends RouteName>(
         query: request.query as Call<N>['query'],
         body: request.body as Call<N>['body'],
         actor: request.actor ?? 'anyone',
+        keyId: request.keyId,
         request,
         reply,
       })

@@ -9,18 +9,20 @@ import {
   type JobSpec,
   nearest,
 } from '@kantor/contracts'
-import { createJob, type Database, listDatasets, resolveDataset } from '@kantor/db'
+import { createJob, type Database, listDatasets, type NewJob, resolveDataset } from '@kantor/db'
 import { crashpoint } from '@kantor/runtime'
 import { lintJob } from './lint-job.js'
 import { validationFailed } from './plugins/zod.js'
 
 const SEEDS = 2 ** 31
 
+export type Submitter = Pick<NewJob, 'actor' | 'keyId'>
+
 /**
  * Resolves what the client left open (dataset version, seed), so that the stored spec alone reproduces the run, and writes the job. No
  * queue is touched: the row is the job. AppError `validation-failed` when the dataset cannot be used.
  */
-export async function submitJob(db: Database, body: CreateJob, actor: string): Promise<Job> {
+export async function submitJob(db: Database, body: CreateJob, by: Submitter): Promise<Job> {
   const { preset: _, ...job } = body
   const dataset = await resolveDataset(db, job.spec.dataset)
   if (!dataset) throw validationFailed([await datasetNotFound(db, job.spec.dataset)])
@@ -32,7 +34,7 @@ export async function submitJob(db: Database, body: CreateJob, actor: string): P
     seed: job.spec.seed ?? randomInt(SEEDS),
   }
   crashpoint('submit-before-commit')
-  const created = await createJob(db, { job: { ...job, spec }, lint: lintJob(spec, dataset), actor })
+  const created = await createJob(db, { job: { ...job, spec }, lint: lintJob(spec, dataset), ...by })
   crashpoint('submit-after-commit')
   return created
 }

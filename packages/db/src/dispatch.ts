@@ -1,6 +1,7 @@
-import { ownedStates } from '@kantor/contracts'
 import { type Database, transaction, type Transaction } from './database.js'
-import { type DeviceClass, LIVE_SECONDS } from './workers.js'
+import { orderedQueue, TICKET_SECONDS } from './dispatch-order.js'
+import { countSlots } from './fleet.js'
+import type { DeviceClass } from './workers.js'
 
 export interface DrawnTicket {
   jobId: string
@@ -10,21 +11,18 @@ export interface DrawnTicket {
 }
 
 const TICKETS_PER_SLOT = 2
-/** A ticket that nobody turned into a claim for this long is taken for lost and drawn again. */
-const TICKET_SECONDS = 30
 
 /**
- * Draws tickets for queued jobs, by priority, then age: as many as bring the tickets out there to two per free slot of live workers.
- * Put them into the queue after this returns; ones lost on the way are drawn again after 30 s.
+ * Draws tickets for queued jobs, by priority, fair share between keys, then age: as many as bring the tickets out there to two per free
+ * slot of live workers. Put them into the queue after this returns; ones lost on the way are drawn again after 30 s.
  */
 export async function drawTickets(db: Database): Promise<DrawnTicket[]> {
   return transaction(db, async (tx) => {
     const room = await ticketRoom(tx)
-    const total = room.cpu + room.gpu
-    if (total === 0) return []
+    if (room.cpu + room.gpu === 0) return []
 
     const assigned: { id: string; deviceClass: DeviceClass }[] = []
-    for (const job of await oldestWaiting(tx, room, total)) {
+    for (const job of await nextWaiting(tx, room)) {
       const deviceClass = job.device === 'any' ? roomiest(room) : job.device
       if (room[deviceClass] === 0) continue
       room[deviceClass] -= 1
@@ -48,43 +46,35 @@ const roomiest = (room: Room): DeviceClass => (room.gpu >= room.cpu ? 'gpu' : 'c
 
 /** Tickets that each device class can still take. */
 async function ticketRoom(tx: Transaction): Promise<Room> {
-  const { rows } = await tx.query<{ deviceClass: DeviceClass; free: number; out: number }>(
-    `WITH live AS (
-       SELECT id, device_class, slots FROM worker WHERE heartbeat_at > now() - make_interval(secs => $1)
-     ), load AS (
-       SELECT live.id, count(job.id)::int AS held
-       FROM live LEFT JOIN job ON job.worker_id = live.id AND job.lease_until IS NOT NULL AND job.state = ANY($2)
-       GROUP BY live.id
-     ), ticketed AS (
-       SELECT ticket_class, count(*)::int AS out FROM job
-       WHERE state = 'queued' AND ticketed_at > now() - make_interval(secs => $3) GROUP BY ticket_class
-     )
-     SELECT live.device_class AS "deviceClass", sum(greatest(live.slots - load.held, 0))::int AS free,
-       coalesce(max(ticketed.out), 0)::int AS out
-     FROM live JOIN load USING (id) LEFT JOIN ticketed ON ticketed.ticket_class = live.device_class
-     GROUP BY live.device_class`,
-    [LIVE_SECONDS, ownedStates, TICKET_SECONDS],
+  const slots = await countSlots(tx)
+  const { rows } = await tx.query<{ deviceClass: DeviceClass; out: number }>(
+    `SELECT ticket_class AS "deviceClass", count(*)::int AS out FROM job
+     WHERE state = 'queued' AND ticketed_at > clock_timestamp() - make_interval(secs => $1) GROUP BY ticket_class`,
+    [TICKET_SECONDS],
   )
-  const room: Room = { cpu: 0, gpu: 0 }
-  for (const row of rows) room[row.deviceClass] = Math.max(0, TICKETS_PER_SLOT * row.free - row.out)
-  return room
+  const out = (deviceClass: DeviceClass) => rows.find((row) => row.deviceClass === deviceClass)?.out ?? 0
+  const room = (deviceClass: DeviceClass) => Math.max(0, TICKETS_PER_SLOT * slots[deviceClass].free - out(deviceClass))
+  return { cpu: room('cpu'), gpu: room('gpu') }
+}
+
+interface Waiting {
+  id: string
+  device: 'any' | DeviceClass
 }
 
 /** Enough queued jobs without a ticket to fill the room whichever class `any` jobs go to; rows that another transaction holds are skipped. */
-async function oldestWaiting(
-  tx: Transaction,
-  room: Room,
-  limit: number,
-): Promise<{ id: string; device: 'any' | DeviceClass }[]> {
+async function nextWaiting(tx: Transaction, room: Room): Promise<Waiting[]> {
   const devices = ['any', ...(room.cpu > 0 ? ['cpu'] : []), ...(room.gpu > 0 ? ['gpu'] : [])]
-  const { rows } = await tx.query<{ id: string; device: 'any' | DeviceClass }>(
-    `SELECT id, device FROM unnest($1::text[]) AS wanted(name) CROSS JOIN LATERAL (
-       SELECT id, device, priority, created_at FROM job
-       WHERE state = 'queued' AND device = wanted.name
-         AND (ticketed_at IS NULL OR ticketed_at <= now() - make_interval(secs => $2))
-       ORDER BY priority, created_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
-     ) AS waiting ORDER BY priority, created_at, id`,
-    [devices, TICKET_SECONDS, limit],
+  const { rows } = await tx.query<Waiting>(
+    `WITH ${orderedQueue}, next AS (
+       SELECT id, position, row_number() OVER (PARTITION BY device ORDER BY position) AS nth
+       FROM ordered WHERE NOT ticketed AND NOT held_back AND device = ANY($1)
+     )
+     SELECT job.id, job.device FROM job JOIN next USING (id)
+     WHERE nth <= $2 AND job.state = 'queued' AND (job.ticketed_at IS NULL
+       OR job.ticketed_at <= clock_timestamp() - make_interval(secs => $3))
+     ORDER BY position FOR UPDATE OF job SKIP LOCKED`,
+    [devices, room.cpu + room.gpu, TICKET_SECONDS],
   )
   return rows
 }

@@ -16,8 +16,18 @@ export { type Database, openDatabase, type OpenDatabaseOptions } from './databas
 export { listDatasets, registerDataset, resolveDataset } from './datasets.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError } from './fence.js'
-export { createJob, getJob, listEvents, listJobs, type NewJob, requestCancel } from './jobs.js'
-export { type ApiKey, createKey, hasKeys, listKeys, type ListedKey, type NewKey, revokeKey, verifyKey } from './keys.js'
+export { createJob, createJobs, getJob, listEvents, listJobs, type NewJob, requestCancel } from './jobs.js'
+export {
+  type ApiKey,
+  createKey,
+  hasKeys,
+  listKeys,
+  type ListedKey,
+  type NewKey,
+  revokeKey,
+  setMaxRunning,
+  verifyKey,
+} from './keys.js'
 export { type Lead, tryLead } from './leader.js'
 export {
   type Claim,
@@ -31,4 +41,5 @@ export {
 export { migrate } from './migrate.js'
 export { reconcile, type Reconciled } from './reconcile.js'
 export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
+export { type Waiting, type WaitingReason, whyWaiting } from './waiting.js'
 export { type DeviceClass, heartbeatWorker, type NewWorker, registerWorker, removeWorker } from './workers.js'

@@ -10,8 +10,8 @@ import {
 } from '@kantor/contracts'
 import { v7 as uuidv7 } from 'uuid'
 import { jobCursor, type Page, type PageQuery, readJobCursor, toPage } from './cursor.js'
-import { type Database, transaction } from './database.js'
-import { toJob } from './job-row.js'
+import { type Database, query, transaction } from './database.js'
+import { jobColumns, type JobRow, toJob } from './job-row.js'
 import { lockJob, moveJob } from './transition.js'
 
 export interface NewJob {
@@ -19,28 +19,47 @@ export interface NewJob {
   lint: Lint[]
   /** Who asks: the key's name or id. */
   actor: string
+  /** The key that counts it as its own; null without authentication. */
+  keyId?: string | null
 }
 
-/** Writes the job and its first event in one transaction. The id is a UUIDv7: ids sort by age. */
+/** Writes the job and its first event at once. The id is a UUIDv7: ids sort by age. */
 export async function createJob(db: Database, input: NewJob): Promise<Job> {
-  const { job, lint, actor } = input
-  const row = await db.prisma.job.create({
-    data: {
-      id: uuidv7(),
-      name: job.name,
-      tags: job.tags,
-      notes: job.notes,
-      priority: job.priority,
-      device: job.spec.device,
-      state: 'queued',
-      reason: 'submitted',
-      spec: job.spec,
-      lint,
-      eventSeq: 1,
-      events: { create: { seq: 1, actor, toState: 'queued', reason: 'submitted', epoch: 0 } },
-    },
-  })
-  return toJob(row)
+  return (await createJobs(db, [input]))[0]!
+}
+
+/** All of them or, when one is refused, none; in one statement, so that a thousand jobs cost one round trip. The ids keep their order. */
+export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]> {
+  const column = (read: (input: NewJob) => unknown) => inputs.map(read)
+  const json = (read: (input: NewJob) => unknown) => inputs.map((input) => JSON.stringify(read(input)))
+  const rows = await query<JobRow>(
+    db,
+    `WITH new AS (
+       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[],
+         $10::text[]) AS new(id, name, tags, notes, priority, device, spec, lint, key_id, actor)
+     ), made AS (
+       INSERT INTO job (id, name, tags, notes, priority, device, spec, lint, key_id, state, reason, event_seq)
+       SELECT id, name, tags::jsonb, notes, priority, device, spec::jsonb, lint::jsonb, key_id, 'queued', 'submitted', 1 FROM new
+       RETURNING ${jobColumns}
+     ), events AS (
+       INSERT INTO job_event (job_id, seq, actor, to_state, reason, epoch)
+       SELECT id, 1, actor, 'queued', 'submitted', 0 FROM new
+     )
+     SELECT * FROM made ORDER BY id`,
+    [
+      column(() => uuidv7()),
+      column(({ job }) => job.name),
+      json(({ job }) => job.tags),
+      column(({ job }) => job.notes),
+      column(({ job }) => job.priority),
+      column(({ job }) => job.spec.device),
+      json(({ job }) => job.spec),
+      json(({ lint }) => lint),
+      column(({ keyId }) => keyId ?? null),
+      column(({ actor }) => actor),
+    ],
+  )
+  return rows.map(toJob)
 }
 
 export async function getJob(db: Database, id: string): Promise<Job | null> {

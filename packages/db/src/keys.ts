@@ -13,12 +13,16 @@ export interface ListedKey extends ApiKey {
   createdAt: string
   expiresAt: string | null
   revokedAt: string | null
+  /** Jobs of this key that may run at once; null is no limit. */
+  maxRunning: number | null
 }
 
 export interface NewKey {
   name: string
   scope: Scope
   expiresAt?: Date | undefined
+  /** Jobs of this key that may run at once, 0 or more; no limit unless told. */
+  maxRunning?: number | undefined
 }
 
 const ID_BYTES = 8
@@ -35,7 +39,14 @@ export async function createKey(db: Database, input: NewKey): Promise<{ id: stri
   const body = `kantor_${id}_${randomBytes(SECRET_BYTES).toString('hex')}`
   const key = body + checksum(body)
   await db.prisma.apiKey.create({
-    data: { id, name: input.name, scope: input.scope, hash: sha256(key), expiresAt: input.expiresAt ?? null },
+    data: {
+      id,
+      name: input.name,
+      scope: input.scope,
+      hash: sha256(key),
+      expiresAt: input.expiresAt ?? null,
+      maxRunning: input.maxRunning ?? null,
+    },
   })
   return { id, key }
 }
@@ -75,6 +86,7 @@ export async function listKeys(db: Database): Promise<ListedKey[]> {
     createdAt: row.createdAt.toISOString(),
     expiresAt: row.expiresAt?.toISOString() ?? null,
     revokedAt: row.revokedAt?.toISOString() ?? null,
+    maxRunning: row.maxRunning,
   }))
 }
 
@@ -85,5 +97,11 @@ export async function revokeKey(db: Database, id: string): Promise<boolean> {
     'UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id',
     [id],
   )
+  return rows.length > 0
+}
+
+/** Jobs of this key that may run at once from now on, null for any number; what runs goes on. False when there is no such key. */
+export async function setMaxRunning(db: Database, id: string, maxRunning: number | null): Promise<boolean> {
+  const rows = await query(db, 'UPDATE api_key SET max_running = $2 WHERE id = $1 RETURNING id', [id, maxRunning])
   return rows.length > 0
 }

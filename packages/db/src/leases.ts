@@ -24,11 +24,17 @@ export interface Claim {
 }
 
 /**
- * Takes a queued job: of any number of claimers one wins, the others get null. A pause or stop that an earlier attempt
- * left unfinished is taken up at once: `job.state` is then `pausing` or `stopping`.
+ * Takes a queued job: of any number of claimers one wins, the others get null. So does a worker that is draining, unfit or of another
+ * device class than the job asks for, and one that would run more of a key's jobs than that key may have running. A pause or stop that
+ * an earlier attempt left unfinished is taken up at once: `job.state` is then `pausing` or `stopping`.
  */
 export async function claimJob(db: Database, request: ClaimRequest): Promise<Claim | null> {
   return transaction(db, async (tx) => {
+    if (await isRefused(tx, request)) {
+      // Its ticket is spent: the job gets another at the dispatcher's next look.
+      await tx.query(`UPDATE job SET ticketed_at = NULL WHERE id = $1 AND state = 'queued'`, [request.jobId])
+      return null
+    }
     // Two claimers meet at the row's lock; the second then sees that the state is no longer queued and updates nothing.
     const { rows } = await tx.query<OwnedJobRow>(
       `UPDATE job SET state = 'starting', reason = 'claimed', message = NULL, epoch = epoch + 1, event_seq = event_seq + 1,
@@ -65,6 +71,28 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
     const job = await takeUpDesired(tx, claimed, request.workerId)
     return { job: toJob(job), epoch: job.epoch, dataset, resume }
   })
+}
+
+/** Whether this worker may not have this job now. The key's row stays locked, so that two claims cannot both be the last one allowed. */
+async function isRefused(tx: Transaction, { jobId, workerId }: ClaimRequest): Promise<boolean> {
+  const { rows } = await tx.query<{ keyId: string | null; unfit: boolean }>(
+    `SELECT api_key.id AS "keyId", coalesce(draining OR unusable IS NOT NULL OR job.device NOT IN ('any', device_class), false) AS unfit
+     FROM job LEFT JOIN worker ON worker.id = $2 LEFT JOIN api_key ON api_key.id = key_id AND max_running IS NOT NULL
+     WHERE job.id = $1 AND state = 'queued'`,
+    [jobId, workerId],
+  )
+  const [found] = rows
+  if (!found || found.unfit || found.keyId === null) return found?.unfit ?? false
+  const key = await tx.query<{ maxRunning: number | null }>(
+    'SELECT max_running AS "maxRunning" FROM api_key WHERE id = $1 FOR NO KEY UPDATE',
+    [found.keyId],
+  )
+  const running = await tx.query<{ n: number }>(
+    'SELECT count(*)::int AS n FROM job WHERE key_id = $1 AND lease_until IS NOT NULL',
+    [found.keyId],
+  )
+  const maxRunning = key.rows[0]?.maxRunning ?? null
+  return maxRunning !== null && running.rows[0]!.n >= maxRunning
 }
 
 async function takeUpDesired(tx: Transaction, job: OwnedJobRow, actor: string): Promise<OwnedJobRow> {

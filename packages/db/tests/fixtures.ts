@@ -58,15 +58,17 @@ export const aDataset = (changes: Partial<{ id: string; version: string; content
 
 type SpecChanges = Partial<CreateJobInput['spec']>
 
+type JobChanges = Partial<Omit<CreateJobInput, 'spec'>> & { spec?: SpecChanges; keyId?: string | null }
+
 /** A queued job. */
-export function submit(db: Database, changes: Partial<Omit<CreateJobInput, 'spec'>> & { spec?: SpecChanges } = {}) {
+export function submit(db: Database, { keyId = null, ...changes }: JobChanges = {}) {
   const { preset, ...job } = CreateJob.parse({
     name: 'a test',
     ...changes,
     spec: { dataset: `digits@${datasetVersion}`, seed: 1, ...changes.spec },
   })
   if (preset !== undefined) throw new Error('a preset is resolved before a job is stored')
-  return createJob(db, { job: { ...job, spec: JobSpec.parse(job.spec) }, lint: [], actor: 'tester' })
+  return createJob(db, { job: { ...job, spec: JobSpec.parse(job.spec) }, lint: [], actor: 'tester', keyId })
 }
 
 /** The next attempt of a job that is queued. */

@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks: the key's name, or `local` while there are no keys. Null on public routes. */
     actor: string | null
+    /** Its key's id; null without keys. */
+    keyId: string | null
   }
 }
 
@@ -34,6 +36,7 @@ export function useAuth(app: FastifyInstance, deps: Pick<ApiDeps, 'db' | 'allowK
 
   const anyKeys = remembered(deps.db)
   app.decorateRequest('actor', null)
+  app.decorateRequest('keyId', null)
   app.addHook('onRequest', async (request) => {
     if (keyInUrl.test(decoded(request.url)))
       throw new AppError(
@@ -56,6 +59,7 @@ export function useAuth(app: FastifyInstance, deps: Pick<ApiDeps, 'db' | 'allowK
     if (!allows(key.scope, scope))
       throw new AppError('insufficient-scope', `this needs a key of scope ${scope}; this key has ${key.scope}`)
     request.actor = key.name
+    request.keyId = key.id
   })
 }
 

@@ -9,9 +9,9 @@ export function jobRoutes(app: FastifyInstance, { db, wake }: ApiDeps): void {
   register(
     app,
     'createJob',
-    async ({ body, actor, request, reply }) => {
+    async ({ body, actor, keyId, request, reply }) => {
       if (request.validationError) throw await refuseWithDataset(db, request.body, request.validationError)
-      const job = await submitJob(db, body, actor)
+      const job = await submitJob(db, body, { actor, keyId })
       wake()
       reply.header('location', `/jobs/${job.id}`)
       return job

@@ -6,16 +6,19 @@ import { Failure } from '../failure.js'
 import { note, print, printJson, table } from '../output.js'
 import { databaseUrlFor, globalsOf, settings } from '../settings.js'
 
+const MOST_RUNNING = 1_000_000
+
 /** `kantor key …`: API keys, straight in the database. */
 export function key(): Command {
   const group = new Command('key').description('API keys (DATABASE_URL or a running local stack)')
   group.addCommand(create())
   group.addCommand(list())
+  group.addCommand(set())
   group.addCommand(revoke())
   return group
 }
 
-type Keys = Pick<typeof import('@kantor/db'), 'createKey' | 'listKeys' | 'revokeKey'>
+type Keys = Pick<typeof import('@kantor/db'), 'createKey' | 'listKeys' | 'revokeKey' | 'setMaxRunning'>
 
 async function withDatabase<T>(command: Command, use: (db: Database, keys: Keys) => Promise<T>): Promise<T> {
   const { openDatabase, ...keys } = await import('@kantor/db')
@@ -27,21 +30,45 @@ async function withDatabase<T>(command: Command, use: (db: Database, keys: Keys)
   }
 }
 
+interface CreateOptions {
+  name: string
+  scope: Scope
+  days?: number
+  maxRunning?: number
+  json?: boolean
+}
+
 function create(): Command {
   return new Command('create')
     .description('Create a key; it is printed once and stored only as a hash')
     .requiredOption('--name <name>', 'who or what uses it')
     .addOption(new Option('--scope <scope>', 'what it may do').choices(Scope.options).default('submit'))
     .option('--days <days>', 'expires after so many days', wholeNumber(1, 36_500))
+    .option('--max-running <n>', 'jobs of it that may run at once', wholeNumber(0, MOST_RUNNING))
     .option('--json', 'one JSON document on stdout')
-    .action(async (options: { name: string; scope: Scope; days?: number; json?: boolean }, command: Command) => {
+    .action(async (options: CreateOptions, command: Command) => {
+      const { name, scope, maxRunning } = options
       const expiresAt = options.days === undefined ? undefined : new Date(Date.now() + options.days * 86_400_000)
       const made = await withDatabase(command, (db, { createKey }) =>
-        createKey(db, { name: options.name, scope: options.scope, ...(expiresAt && { expiresAt }) }),
+        createKey(db, { name, scope, maxRunning, ...(expiresAt && { expiresAt }) }),
       )
-      if (options.json) return printJson({ ...made, name: options.name, scope: options.scope })
-      note(`key ${made.id} (${options.scope}) for ${options.name}; it is shown only now:`)
+      if (options.json) return printJson({ ...made, name, scope, maxRunning: maxRunning ?? null })
+      note(`key ${made.id} (${scope}) for ${name}; it is shown only now:`)
       print(made.key)
+    })
+}
+
+const limit = (value: string) => (value === 'none' ? null : wholeNumber(0, MOST_RUNNING)(value))
+
+function set(): Command {
+  return new Command('set')
+    .description('Change how many jobs of a key may run at once; what runs goes on')
+    .argument('<id>')
+    .requiredOption('--max-running <n>', 'a number, or "none"', limit)
+    .action(async (id: string, { maxRunning }: { maxRunning: number | null }, command: Command) => {
+      const known = await withDatabase(command, (db, { setMaxRunning }) => setMaxRunning(db, id, maxRunning))
+      if (!known) throw new Failure('notFound', `there is no key ${id}`, { remedy: 'kantor key list shows them' })
+      note(maxRunning === null ? `key ${id} has no limit` : `key ${id} may have ${maxRunning} jobs running at once`)
     })
 }
 
@@ -62,8 +89,9 @@ function list(): Command {
         day(one.createdAt),
         day(one.expiresAt),
         day(one.revokedAt),
+        String(one.maxRunning ?? '–'),
       ])
-      print(table(['ID', 'NAME', 'SCOPE', 'CREATED', 'EXPIRES', 'REVOKED'], rows))
+      print(table(['ID', 'NAME', 'SCOPE', 'CREATED', 'EXPIRES', 'REVOKED', 'MAX RUNNING'], rows, [6]))
     })
 }
 
