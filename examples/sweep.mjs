@@ -98,11 +98,17 @@ function median(values) {
 
 const over = new Set(['succeeded', 'failed', 'cancelled', 'stopped'])
 
-async function submit(choice) {
-  const name = `sweep ${Object.values(choice).join(' / ')}`
-  const job = await api('/jobs', { ...base, name, tags: { ...base.tags, sweep: 'grid' }, spec: specWith(choice) })
-  note(`${job.id}  ${name}`)
-  return { id: job.id, choice, state: job.state }
+/** The whole grid in one request: all of its jobs come into being, or none. */
+async function submit(choices) {
+  const jobs = choices.map((choice) => ({
+    ...base,
+    name: `sweep ${Object.values(choice).join(' / ')}`,
+    tags: { ...base.tags, sweep: 'grid' },
+    spec: specWith(choice),
+  }))
+  const { items } = await api('/jobs/batch', { jobs })
+  for (const { id, name } of items) note(`${id}  ${name}`)
+  return items.map(({ id, state }, index) => ({ id, choice: choices[index], state }))
 }
 
 async function wait(trials) {
@@ -127,8 +133,7 @@ async function measure(trial) {
   return { ...trial, wEstimate: median(points.slice(-50)) }
 }
 
-const trials = []
-for (const choice of combinations(axes)) trials.push(await submit(choice))
+const trials = await submit(combinations(axes))
 await wait(trials)
 const measured = await Promise.all(trials.map(measure))
 

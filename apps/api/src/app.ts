@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import compress from '@fastify/compress'
+import { defaultBodyLimit } from '@kantor/contracts'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { ApiDeps } from './deps.js'
 import { useAuth } from './plugins/auth.js'
@@ -16,7 +17,6 @@ import { curveRoutes } from './routes/curve.js'
 import { datasetRoutes } from './routes/datasets.js'
 import { jobRoutes } from './routes/jobs.js'
 
-const BODY_LIMIT_BYTES = 1 << 20
 const REQUEST_TIMEOUT_MS = 30_000
 
 /** The whole HTTP side, ready to `listen` or `inject`. Closing it leaves `deps` open. */
@@ -24,7 +24,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    bodyLimit: BODY_LIMIT_BYTES,
+    bodyLimit: defaultBodyLimit.mebibytes * 2 ** 20,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Ours says so in a problem, see `useErrors`.
     return503OnClosing: false,
@@ -32,6 +32,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
     clientErrorHandler: answerBrokenRequest,
   })
+  app.decorate('deps', deps)
   if (deps.onRoute) app.addHook('onRoute', deps.onRoute)
 
   // Order matters: what refuses a request comes before what reads it.
@@ -47,7 +48,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   })
   await serveOpenApi(app)
 
-  jobRoutes(app, deps)
+  jobRoutes(app)
   curveRoutes(app, deps)
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)

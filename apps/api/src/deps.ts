@@ -11,7 +11,7 @@ export interface ApiDeps {
   queue: Pick<TicketQueue, 'ping'>
   store: Pick<ObjectStore, 'get' | 'ping'>
   log: Logger
-  /** Tells the dispatcher that a job waits. */
+  /** Tells the dispatcher that something changed. */
   wake: () => void
   /** While no key is in force, requests from this machine count as admin. False wherever others can reach the port. */
   allowKeyless: boolean

@@ -1,9 +1,13 @@
-import { type Database, reconcile } from '@kantor/db'
+import { type Database, forgetReplies, reconcile } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 
-/** Takes back what workers left behind: the path that correctness rests on, tickets are only speed. True when jobs were queued again. */
+/**
+ * Takes back what workers left behind: the path that correctness rests on, tickets are only speed. True when jobs were queued again.
+ * And forgets replies that no Idempotency-Key asks for any more.
+ */
 export async function reconcileOnce(db: Database, log: Logger): Promise<boolean> {
   const taken = await reconcile(db)
   if (taken.requeued + taken.cancelled + taken.failed > 0) log.warn(taken, 'leases ran out; their jobs were taken back')
+  await forgetReplies(db)
   return taken.requeued > 0
 }

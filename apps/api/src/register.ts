@@ -1,6 +1,16 @@
-import { type Route, type RouteName, type Routes, routes, Problem } from '@kantor/contracts'
+import { IdempotencyKey, type Route, type RouteName, type Routes, routes, Problem } from '@kantor/contracts'
+import type { Database } from '@kantor/db'
+import { crashpoint } from '@kantor/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { z } from 'zod'
+import type { ApiDeps } from './deps.js'
+import { idempotencyKeyOf, replyOnce } from './idempotency.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    deps: ApiDeps
+  }
+}
 
 type Output<T> = T extends z.ZodType ? z.output<T> : never
 type Part<R, K extends string> = R extends Record<K, infer S> ? Output<S> : undefined
@@ -10,6 +20,8 @@ interface Call<N extends RouteName> {
   params: Part<Routes[N], 'params'>
   query: Part<Routes[N], 'query'>
   body: Part<Routes[N], 'body'>
+  /** For all that the handler writes: under an Idempotency-Key it commits together with the reply. */
+  db: Database
   /** Who asks. */
   actor: string
   /** The key of who asks; null without keys. */
@@ -22,6 +34,8 @@ interface Call<N extends RouteName> {
 export type Handler<N extends RouteName> = (call: Call<N>) => Promise<Output<Routes[N]['reply']> | FastifyReply>
 
 const NoQuery = z.strictObject({})
+/** Any other header is nobody's business here. */
+const PostHeaders = z.looseObject({ 'idempotency-key': IdempotencyKey.optional() })
 /** `POST /jobs/:id/cancel` takes no body, or an empty object. */
 const NoBody = z.strictObject({}).nullish()
 
@@ -33,25 +47,50 @@ export function register<N extends RouteName>(
   options: RouteShorthandOptions = {},
 ): void {
   const route: Route = routes[name]
+  const { db, wake } = app.deps
+  const { bodyLimit } = route
   app.route({
     ...options,
     method: route.method,
     url: route.path,
-    config: { scope: route.scope, expectsBody: route.body !== undefined },
+    config: {
+      scope: route.scope,
+      expectsBody: route.body !== undefined,
+      ...(bodyLimit && { maxKeys: bodyLimit.keys }),
+    },
+    ...(bodyLimit && { bodyLimit: bodyLimit.mebibytes * 2 ** 20 }),
     schema: schemaOf(name, route),
     handler: async (request, reply) => {
       reply.code(route.status)
-      return handler({
-        params: request.params as Call<N>['params'],
-        query: request.query as Call<N>['query'],
-        body: request.body as Call<N>['body'],
-        actor: request.actor ?? 'anyone',
-        keyId: request.keyId,
-        request,
-        reply,
-      })
+      const handle = (on: Database) =>
+        handler({
+          db: on,
+          params: request.params as Call<N>['params'],
+          query: request.query as Call<N>['query'],
+          body: request.body as Call<N>['body'],
+          actor: request.actor ?? 'anyone',
+          keyId: request.keyId,
+          request,
+          reply,
+        })
+      if (route.method === 'GET') return handle(db)
+      const key = idempotencyKeyOf(request)
+      const answer =
+        key === undefined
+          ? await answerPlainly(() => handle(db))
+          : await replyOnce(db, { name, key, request, reply }, handle)
+      // Whatever was changed: a job may wait now, or a slot be free.
+      wake()
+      return answer
     },
   })
+}
+
+async function answerPlainly<T>(handle: () => Promise<T>): Promise<T> {
+  crashpoint('submit-before-commit')
+  const answer = await handle()
+  crashpoint('submit-after-commit')
+  return answer
 }
 
 function schemaOf(name: RouteName, route: Route) {
@@ -67,7 +106,7 @@ function schemaOf(name: RouteName, route: Route) {
     ...(route.scope === 'public' ? { security: [] } : { description: `Needs a key of scope \`${route.scope}\`.` }),
     ...(route.params && { params: route.params }),
     querystring: route.query ?? NoQuery,
-    ...(route.method === 'POST' && { body: route.body ?? NoBody }),
+    ...(route.method === 'POST' && { headers: PostHeaders, body: route.body ?? NoBody }),
     response: { [route.status]: success, default: Problem },
   }
 }

@@ -9,7 +9,6 @@ export interface JsonFault {
 }
 
 const MAX_DEPTH = 64
-const MAX_KEYS = 10_000
 
 const space = /[ \t\n\r]*/y
 const scalar = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
@@ -34,10 +33,10 @@ class Fault extends Error {
   }
 }
 
-/** The first thing wrong with a JSON text, or null. */
-export function scanJson(text: string): JsonFault | null {
+/** The first thing wrong with a JSON text, or null. `maxKeys` counts those of all objects in it. */
+export function scanJson(text: string, maxKeys: number): JsonFault | null {
   try {
-    new Scanner(text).run()
+    new Scanner(text, maxKeys).run()
     return null
   } catch (error) {
     if (error instanceof Fault) return error.fault
@@ -47,12 +46,14 @@ export function scanJson(text: string): JsonFault | null {
 
 class Scanner {
   readonly #text: string
+  readonly #maxKeys: number
   readonly #open: Open[] = []
   #at = 0
   #numKeys = 0
 
-  constructor(text: string) {
+  constructor(text: string, maxKeys: number) {
     this.#text = text
+    this.#maxKeys = maxKeys
   }
 
   run(): void {
@@ -105,7 +106,7 @@ class Scanner {
       this.#fail('malformed-json', `the key ${shown} is not allowed`, start)
     if (open.keys!.has(key))
       this.#fail('duplicate-key', `the key ${shown} stands twice in one object, the second time`, start)
-    if (++this.#numKeys > MAX_KEYS) this.#fail('too-complex', `more than ${MAX_KEYS} keys`, start)
+    if (++this.#numKeys > this.#maxKeys) this.#fail('too-complex', `more than ${this.#maxKeys} keys`, start)
     open.keys!.add(key)
     open.key = key
     if (!this.#next(':')) this.#fail('malformed-json', 'expected ":"')

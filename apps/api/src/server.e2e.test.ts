@@ -1,17 +1,15 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { createKey, migrate, openDatabase, registerWorker } from '@kantor/db'
 import { openQueue, type Ticket } from '@kantor/queue'
-import { repoRoot } from '@kantor/runtime'
 import { type Services, startServices } from '@kantor/testing'
 import { ask } from '../tests/http.js'
+import { type ApiProcess, launchApi, listening } from '../tests/process.js'
 import { registerDigits } from '../tests/rig.js'
 
-const script = join(repoRoot(), 'apps/api/dist/server.js')
 let services: Services
 const children: ChildProcess[] = []
 beforeAll(async () => {
@@ -22,34 +20,10 @@ afterEach(() => {
 })
 afterAll(() => services.stop())
 
-interface Started {
-  child: ChildProcess
-  /** What it wrote to stderr so far. */
-  log(): string
-  exited: Promise<number | null>
-}
-
-function launch(env: Record<string, string> = {}): Started {
-  const child = fork(script, [], {
-    env: { PATH: process.env['PATH'], KANTOR_PORT: '0', KANTOR_DATA_DIR: services.directory, ...env },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  })
-  children.push(child)
-  let log = ''
-  child.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()))
-  // Not `close`: it does not come after a disconnect.
-  const exited = Promise.all([once(child, 'exit'), once(child.stderr!, 'end')]).then(
-    ([[code]]) => code as number | null,
-  )
-  return { child, log: () => log, exited }
-}
-
-async function listening(started: Started): Promise<number> {
-  const message = once(started.child, 'message').then(([sent]) => sent as { type: string; url: string })
-  const ended = started.exited.then((code) => Promise.reject(new Error(`exit ${code}:\n${started.log()}`)))
-  const { type, url } = await Promise.race([message, ended])
-  expect(type).toBe('listening')
-  return Number(new URL(url).port)
+function launch(env: Record<string, string> = {}): ApiProcess {
+  const started = launchApi({ KANTOR_DATA_DIR: services.directory, ...env })
+  children.push(started.child)
+  return started
 }
 
 describe('the api process', () => {

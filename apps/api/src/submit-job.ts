@@ -9,42 +9,89 @@ import {
   type JobSpec,
   nearest,
 } from '@kantor/contracts'
-import { createJob, type Database, listDatasets, type NewJob, resolveDataset } from '@kantor/db'
-import { crashpoint } from '@kantor/runtime'
+import { createJobs, type Database, listDatasets, type NewJob, resolveDataset } from '@kantor/db'
 import { lintJob } from './lint-job.js'
 import { validationFailed } from './plugins/zod.js'
 
 const SEEDS = 2 ** 31
+const MAX_ERRORS = 50
 
 export type Submitter = Pick<NewJob, 'actor' | 'keyId'>
 
-/**
- * Resolves what the client left open (dataset version, seed), so that the stored spec alone reproduces the run, and writes the job. No
- * queue is touched: the row is the job. AppError `validation-failed` when the dataset cannot be used.
- */
-export async function submitJob(db: Database, body: CreateJob, by: Submitter): Promise<Job> {
-  const { preset: _, ...job } = body
-  const dataset = await resolveDataset(db, job.spec.dataset)
-  if (!dataset) throw validationFailed([await datasetNotFound(db, job.spec.dataset)])
-  if (dataset.numImages < job.spec.batchSize) throw validationFailed([datasetTooSmall(dataset, job.spec.batchSize)])
-
-  const spec: JobSpec = {
-    ...job.spec,
-    dataset: `${dataset.id}@${dataset.version}`,
-    seed: job.spec.seed ?? randomInt(SEEDS),
-  }
-  crashpoint('submit-before-commit')
-  const created = await createJob(db, { job: { ...job, spec }, lint: lintJob(spec, dataset), ...by })
-  crashpoint('submit-after-commit')
-  return created
+/** One job of a request: its body, and where it stands in the request's. */
+export interface Submission<Body = CreateJob> {
+  body: Body
+  /** RFC 6901 pointer; empty when the job is the whole body. */
+  pointer: string
 }
 
-/** The schema's errors of a refused body, and with them what the database knows about its dataset. */
-export async function refuseWithDataset(db: Database, body: unknown, error: unknown): Promise<unknown> {
+/**
+ * Resolves what the client left open (dataset version, seed), so that the stored specs alone reproduce the runs, and writes all jobs at
+ * once. No queue is touched: the row is the job. AppError `validation-failed` when a dataset cannot be used; then nothing is written.
+ */
+export async function submitJobs(db: Database, submissions: Submission[], by: Submitter): Promise<Job[]> {
+  const datasets = await resolveAll(
+    db,
+    submissions.map(({ body }) => body.spec.dataset),
+  )
+  const errors: FieldError[] = []
+  const jobs = submissions.flatMap(({ body, pointer }): NewJob[] => {
+    const { preset: _, ...job } = body
+    const dataset = datasets.found.get(job.spec.dataset)
+    if (!dataset) {
+      errors.push(under(pointer, datasetNotFound(datasets.known, job.spec.dataset)))
+      return []
+    }
+    if (dataset.numImages < job.spec.batchSize)
+      errors.push(under(pointer, datasetTooSmall(dataset, job.spec.batchSize)))
+    const spec: JobSpec = {
+      ...job.spec,
+      dataset: `${dataset.id}@${dataset.version}`,
+      seed: job.spec.seed ?? randomInt(SEEDS),
+    }
+    return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), ...by }]
+  })
+  if (errors.length > 0) throw validationFailed(errors.slice(0, MAX_ERRORS))
+  return createJobs(db, jobs)
+}
+
+/** The schema's errors of a refused body, and with them what the database knows about its datasets. */
+export async function refuseWithDatasets(
+  db: Database,
+  submissions: Submission<unknown>[],
+  error: unknown,
+): Promise<unknown> {
   if (!(error instanceof AppError) || !error.errors) return error
-  const ref = DatasetRef.safeParse(at(at(body, 'spec'), 'dataset'))
-  if (!ref.success || (await resolveDataset(db, ref.data))) return error
-  return validationFailed([...error.errors, await datasetNotFound(db, ref.data)])
+  const named = submissions.flatMap(({ body, pointer }) => {
+    const ref = DatasetRef.safeParse(at(at(body, 'spec'), 'dataset'))
+    return ref.success ? [{ ref: ref.data, pointer }] : []
+  })
+  const { found, known } = await resolveAll(
+    db,
+    named.map(({ ref }) => ref),
+  )
+  const missing = named
+    .filter(({ ref }) => !found.has(ref))
+    .map(({ ref, pointer }) => under(pointer, datasetNotFound(known, ref)))
+  return missing.length === 0 ? error : validationFailed([...error.errors, ...missing].slice(0, MAX_ERRORS))
+}
+
+const under = (pointer: string, error: FieldError): FieldError => ({ ...error, pointer: pointer + error.pointer })
+
+interface Resolved {
+  found: Map<string, Dataset>
+  /** All there are, when one was not found. */
+  known: Dataset[]
+}
+
+async function resolveAll(db: Database, refs: string[]): Promise<Resolved> {
+  const found = new Map<string, Dataset>()
+  const distinct = new Set(refs)
+  for (const ref of distinct) {
+    const dataset = await resolveDataset(db, ref)
+    if (dataset) found.set(ref, dataset)
+  }
+  return { found, known: found.size < distinct.size ? await listDatasets(db) : [] }
 }
 
 const at = (value: unknown, key: string): unknown =>
@@ -52,8 +99,7 @@ const at = (value: unknown, key: string): unknown =>
 
 const MAX_NAMED = 20
 
-async function datasetNotFound(db: Database, ref: string): Promise<FieldError> {
-  const known = await listDatasets(db)
+function datasetNotFound(known: Dataset[], ref: string): FieldError {
   const [id = '', version] = ref.split('@')
   const ids = known.map((dataset) => dataset.id)
   const error = { pointer: '/spec/dataset', code: 'dataset-not-found' as const }

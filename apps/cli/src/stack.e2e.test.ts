@@ -118,6 +118,19 @@ describe('kantor up', () => {
     expect(stderr).toMatch(/imageSize/)
   })
 
+  test('a list of jobs is submitted at once; again with the same key it is not', async () => {
+    const list = JSON.stringify([JSON.parse(aJob(10_000_000)), JSON.parse(aJob(10_000_000))])
+    const submit = () => kantor(['job', 'submit', '-', '--idempotency-key', 'twice'], list)
+    const [first, again] = [await submit(), await submit()]
+    const ids = first.stdout.trim().split('\n')
+
+    expect(ids).toHaveLength(2)
+    expect(again).toMatchObject({ code: 0, stdout: first.stdout })
+    expect(await kantor(['job', 'submit', '-', '--name', 'x'], list)).toMatchObject({ code: 2 })
+    expect(await kantor(['job', 'submit', '-', '--idempotency-key', 'twice'], '[]')).toMatchObject({ code: 2 })
+    for (const id of ids) expect(await kantor(['job', 'cancel', id])).toMatchObject({ code: 0 })
+  })
+
   testWithTensorFlow('a submitted job is followed to its end', async () => {
     const { code, stdout, stderr } = await kantor(['job', 'submit', '-', '--wait', '--json'], aJob(5))
     const job = JSON.parse(stdout) as Job
@@ -166,13 +179,16 @@ describe('kantor up', () => {
   )
 
   test('keys: made once in full, listed without secret, revoked once', async () => {
-    const made = await kantor(['key', 'create', '--name', 'laptop', '--scope', 'read'])
+    const made = await kantor(['key', 'create', '--name', 'laptop', '--scope', 'read', '--max-running', '3'])
     const key = made.stdout.trim()
     const listed = await kantor(['key', 'list', '--json'])
     const [{ id }] = (JSON.parse(listed.stdout) as { items: [{ id: string }] }).items
 
     expect(key).toMatch(/^kantor_/)
     expect(listed.stdout).not.toContain(key)
+    expect(listed.stdout).toMatch(/"maxRunning": 3/)
+    expect(await kantor(['key', 'set', id, '--max-running', 'none'])).toMatchObject({ code: 0 })
+    expect((await kantor(['key', 'list', '--json'])).stdout).toMatch(/"maxRunning": null/)
     // From now on the API wants a key.
     expect(await until(async () => ((await kantor(['job', 'list'])).code === 4 ? true : undefined))).toBe(true)
     expect(await kantor(['key', 'revoke', id])).toMatchObject({ code: 0 })

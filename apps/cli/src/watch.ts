@@ -1,6 +1,6 @@
 import { type Client, type JobView, watchJob } from '@kantor/client'
 import { Failure } from './failure.js'
-import { note } from './output.js'
+import { note, printJson } from './output.js'
 import { showProgress } from './progress.js'
 
 export interface WatchUntilOverOptions {
@@ -52,4 +52,15 @@ export async function watchUntilOver(
   }
   if (last === undefined) throw new Error(`job ${id} was never seen`)
   return last
+}
+
+/** Watches a job to its end and says how it ended. Failure `failed` when nothing usable came of it. */
+export async function follow(client: Client, id: string, options: { timeout?: number; json?: boolean }): Promise<void> {
+  const { job } = await watchUntilOver(client, id, {
+    ...(options.timeout !== undefined && { timeoutSeconds: options.timeout }),
+  })
+  if (options.json) printJson(job)
+  const message = `${job.name} ${job.state} (${job.reason})${job.message === null ? '' : `: ${job.message}`}`
+  if (job.state !== 'succeeded' && job.state !== 'stopped') throw new Failure('failed', message)
+  note(message)
 }

@@ -70,7 +70,7 @@ describe('createClient', () => {
     const { url, seen } = await aServer((response) => send(response, 200, { items: [], nextCursor: null }))
     const client = createClient({ url: `${url}/`, apiKey: 'secret' })
 
-    await client.createJob({ body: { spec: { dataset: 'mnist', batchSize: 32 } } })
+    await client.createJob({ body: { spec: { dataset: 'mnist', batchSize: 32 } }, idempotencyKey: 'once' })
     await client.listJobs({ query: { state: ['queued', 'running'], limit: 3 } })
     await client.getCurve({
       params: { id },
@@ -79,6 +79,7 @@ describe('createClient', () => {
 
     expect(seen[0]!.headers['authorization']).toBe('Bearer secret')
     expect(seen[0]!.headers['content-type']).toBe('application/json')
+    expect(seen[0]!.headers['idempotency-key']).toBe('once')
     expect(JSON.parse(seen[0]!.body)).toEqual({ spec: { dataset: 'mnist', batchSize: 32 } })
     expect(seen[1]!.url).toBe('/jobs?state=queued%2Crunning&limit=3')
     expect(seen[2]!.url).toBe(`/jobs/${id}/curve?metrics=w_estimate%2Cgen_loss&sinceSeq=7&smooth=median%3A101`)

@@ -22,8 +22,11 @@ type Parts<R> = (R extends { params: infer P } ? { params: Input<P> } : unknown)
   (R extends { query: infer Q } ? { query?: Query<Q> } : unknown) &
   (R extends { body: infer B } ? { body: Input<B> } : unknown)
 
+/** Sent again with the same key and the same request, it is done once and answered alike: what a retry needs. */
+type OncePerKey<R> = R extends { method: 'GET' } ? unknown : { idempotencyKey?: string }
+
 /** What a method takes: path parameters, query and body as the route table declares them. */
-export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSignal }
+export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSignal } & OncePerKey<Routes[N]>
 /** What it answers: the route's JSON, or the bytes of a download. */
 export type Reply<N extends RouteName> = Routes[N]['reply'] extends string ? Uint8Array : Output<Routes[N]['reply']>
 
@@ -39,6 +42,7 @@ interface AnyRequest {
   params?: Record<string, string>
   query?: Record<string, QueryPart>
   body?: unknown
+  idempotencyKey?: string
   signal?: AbortSignal
 }
 
@@ -70,6 +74,7 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
   const headers: Record<string, string> = { accept: mediaType ?? 'application/json' }
   if (target.bearer !== undefined) headers['authorization'] = target.bearer
   if (request.body !== undefined) headers['content-type'] = 'application/json'
+  if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey
 
   let response: Response
   try {

@@ -28,6 +28,7 @@ export { fieldErrors } from './field-errors.js'
 export {
   CreateJob,
   type CreateJobInput,
+  CreateJobs,
   isOwned,
   isTerminal,
   Job,
@@ -44,5 +45,13 @@ export { applyPreset, Budget, JobSpec, JobSpecInput, Preset, presets, Schedule }
 export { allows, Scope } from './keys.js'
 export { Objective, type ObjectiveKind, WganClip, WganGp } from './objectives.js'
 export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
-export { type Route, type RouteName, type Routes, routes } from './routes.js'
+export {
+  type BodyLimit,
+  defaultBodyLimit,
+  IdempotencyKey,
+  type Route,
+  type RouteName,
+  type Routes,
+  routes,
+} from './routes.js'
 export { nearest } from './strings.js'

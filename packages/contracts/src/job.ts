@@ -124,6 +124,10 @@ export const CreateJob = z.strictObject({
 export type CreateJob = z.infer<typeof CreateJob>
 export type CreateJobInput = z.input<typeof CreateJob>
 
+/** A batch is one request: all of its jobs come into being, or none. */
+export const CreateJobs = z.strictObject({ jobs: z.array(CreateJob).min(1).max(1000) })
+export type CreateJobs = z.infer<typeof CreateJobs>
+
 export const JobEvent = z
   .object({
     seq: z.int(),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Checkpoint, Sample } from './artifacts.js'
 import { CurveQuery, CurveReply } from './curve.js'
 import { Dataset } from './datasets.js'
-import { CreateJob, Job, JobEvent, JobState } from './job.js'
+import { CreateJob, CreateJobs, Job, JobEvent, JobState } from './job.js'
 import type { Scope } from './keys.js'
 
 /** One endpoint: the API's handler, the client's method, OpenAPI and the CLI are all made from this. */
@@ -15,10 +15,27 @@ export interface Route {
   params?: z.ZodObject
   query?: z.ZodObject
   body?: z.ZodObject
+  /** Default: `defaultBodyLimit`. */
+  bodyLimit?: BodyLimit
   status: number
   /** A JSON schema, or the media type of a reply of bytes. */
   reply: z.ZodType | 'image/png' | 'application/octet-stream'
 }
+
+/** What a body may hold at most, nested objects included. */
+export interface BodyLimit {
+  mebibytes: number
+  keys: number
+}
+export const defaultBodyLimit: BodyLimit = { mebibytes: 1, keys: 10_000 }
+
+/**
+ * Header of any POST. The same key with the same path and body within seven days gives the first success's reply again, with
+ * `Idempotent-Replayed: true`, instead of doing it twice.
+ */
+export const IdempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, { message: 'must be 1 to 255 visible ASCII characters, such as a UUID' })
 
 const Id = z.strictObject({ id: z.uuid() })
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() })
@@ -42,6 +59,16 @@ export const routes = {
     body: CreateJob,
     status: 201,
     reply: Job,
+  },
+  createJobs: {
+    method: 'POST',
+    path: '/jobs/batch',
+    scope: 'submit',
+    summary: 'Submit up to 1000 training jobs, all or none',
+    body: CreateJobs,
+    bodyLimit: { mebibytes: 8, keys: 200_000 },
+    status: 201,
+    reply: z.object({ items: z.array(Job) }),
   },
   listJobs: {
     method: 'GET',

@@ -7,6 +7,8 @@ import { PrismaClient } from './generated/client.js'
 export interface Database {
   readonly prisma: PrismaClient
   readonly pool: pg.Pool
+  /** Set on a handle from `joinedTransaction`. */
+  readonly tx?: Transaction
   /** Runs a query; AppError `dependency-unavailable` when the server does not answer. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -78,14 +80,23 @@ export async function query<Row extends pg.QueryResultRow>(
   values: unknown[] = [],
 ): Promise<Row[]> {
   try {
-    return (await db.pool.query<Row>(sql, values)).rows
+    return (await (db.tx ?? db.pool).query<Row>(sql, values)).rows
   } catch (error) {
     throw translate(error)
   }
 }
 
+/**
+ * `query` and `transaction` on the handle that `work` gets belong to one transaction: functions that know nothing of each other commit
+ * together or not at all. What Prisma reads stays outside of it.
+ */
+export function joinedTransaction<T>(db: Database, work: (joined: Database) => Promise<T>): Promise<T> {
+  return transaction(db, (tx) => work({ ...db, tx }))
+}
+
 /** Everything that `work` does commits together or not at all. `begin` names another isolation level. */
 export async function transaction<T>(db: Database, work: (tx: Transaction) => Promise<T>, begin = 'BEGIN'): Promise<T> {
+  if (db.tx) return work(db.tx)
   let tx: Transaction
   try {
     tx = await db.pool.connect()

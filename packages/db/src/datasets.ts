@@ -60,9 +60,9 @@ export async function findDataset(tx: Transaction, ref: string): Promise<Dataset
 
 /** The newest version of every dataset, by id. */
 export async function listDatasets(db: Database): Promise<Dataset[]> {
-  const rows = await db.prisma.dataset.findMany({
-    distinct: ['id'],
-    orderBy: [{ id: 'asc' }, { createdAt: 'desc' }, { version: 'desc' }],
-  })
+  const rows = await query<DatasetRow>(
+    db,
+    `SELECT DISTINCT ON (id) ${columns} FROM dataset ORDER BY id, created_at DESC, version DESC`,
+  )
   return rows.map(toDataset)
 }

@@ -16,6 +16,7 @@ export { type Database, openDatabase, type OpenDatabaseOptions } from './databas
 export { listDatasets, registerDataset, resolveDataset } from './datasets.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError } from './fence.js'
+export { answerOnce, forgetReplies, type IdempotentRequest, type StoredReply } from './idempotency.js'
 export { createJob, createJobs, getJob, listEvents, listJobs, type NewJob, requestCancel } from './jobs.js'
 export {
   type ApiKey,

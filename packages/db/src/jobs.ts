@@ -63,8 +63,8 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
 }
 
 export async function getJob(db: Database, id: string): Promise<Job | null> {
-  const row = await db.prisma.job.findUnique({ where: { id } })
-  return row && toJob(row)
+  const [row] = await query<JobRow>(db, `SELECT ${jobColumns} FROM job WHERE id = $1`, [id])
+  return row ? toJob(row) : null
 }
 
 /** Newest first. AppError `invalid-cursor` for a cursor of another list. */

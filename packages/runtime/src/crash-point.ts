@@ -3,7 +3,7 @@
 
 /** Each name says what has happened when it is passed. */
 export const crashPoints = [
-  // api: one job or a batch
+  // api: any POST; one that carries an Idempotency-Key has written everything at the first of them
   'submit-before-commit',
   'submit-after-commit',
   // api: dispatcher

@@ -11,7 +11,6 @@ const DRAIN_MS = 2_000
 
 /** What fastify's own errors mean to a client. */
 const frameworkErrors: Record<string, [ErrorCode, string]> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['payload-too-large', 'a body may hold 1 MiB at most'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported-media-type',
     'send JSON, with the header Content-Type: application/json',
@@ -47,8 +46,13 @@ export function useErrors(app: FastifyInstance, deps: Pick<ApiDeps, 'isShuttingD
   })
 
   app.setErrorHandler(async (error, request, reply) => {
-    if (codeOf(error) === 'FST_ERR_CTP_BODY_TOO_LARGE') await drain(request.raw)
-    return sendProblem(error, request, reply)
+    if (codeOf(error) !== 'FST_ERR_CTP_BODY_TOO_LARGE') return sendProblem(error, request, reply)
+    await drain(request.raw)
+    const mebibytes = request.routeOptions.bodyLimit / 2 ** 20
+    const tooLarge = new AppError('payload-too-large', `a body may hold ${mebibytes} MiB here at most`, {
+      cause: error,
+    })
+    return sendProblem(tooLarge, request, reply)
   })
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request)
@@ -80,6 +84,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   else if (status >= 500) request.log.error(about, 'a request failed')
 
   if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (known.code === 'request-in-progress') reply.header('retry-after', 1)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="kantor"')
   const problem = shown(known, request.id).toProblem(withoutSecrets(pathOf(request)).slice(0, 200), request.id)
   for (const name of ofTheReply) reply.removeHeader(name)
@@ -116,7 +121,7 @@ function shown(error: AppError, requestId: string): AppError {
 }
 
 /** Headers that a handler may have set for the reply that did not come about. */
-const ofTheReply = ['content-length', 'content-disposition', 'etag', 'repr-digest', 'x-kantor-sha256']
+const ofTheReply = ['location', 'content-length', 'content-disposition', 'etag', 'repr-digest', 'x-kantor-sha256']
 
 const brokenRequests: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
 

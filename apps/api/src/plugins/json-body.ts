@@ -1,13 +1,28 @@
-import { AppError } from '@kantor/contracts'
+import { createHash } from 'node:crypto'
+import { AppError, defaultBodyLimit } from '@kantor/contracts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { scanJson } from '../scan-json.js'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Keys that the body may hold, nested objects included. */
+    maxKeys?: number
+  }
+  interface FastifyRequest {
+    /** SHA-256 of the body's bytes, hexadecimal; empty without a body. */
+    bodyHash: string
+  }
+}
 
 /** One media type, one parser: strict UTF-8, strict JSON, no key twice, nothing that could reach a prototype. */
 export function useJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-    body.length === 0 ? undefined : parseJson(body),
-  )
+  app.decorateRequest('bodyHash', '')
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+    if (body.length === 0) return undefined
+    request.bodyHash = createHash('sha256').update(body).digest('hex')
+    return parseJson(body, request.routeOptions.config.maxKeys ?? defaultBodyLimit.keys)
+  })
   app.addHook('onRequest', async (request) => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity')
@@ -20,7 +35,7 @@ export function useJsonBodies(app: FastifyInstance): void {
 }
 
 /** AppError `invalid-encoding`, `malformed-json`, `duplicate-key` or `too-complex`, with the offset where it is known. */
-function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Uint8Array, maxKeys: number): unknown {
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -28,7 +43,7 @@ function parseJson(bytes: Uint8Array): unknown {
     throw new AppError('invalid-encoding', 'the body holds bytes that are not UTF-8', { cause: error })
   }
   if (text.trim() === '') throw new AppError('empty-body', 'this request needs a JSON body')
-  const fault = scanJson(text)
+  const fault = scanJson(text, maxKeys)
   if (fault) throw new AppError(fault.code, `${fault.message} at character ${fault.offset}`)
   return JSON.parse(text) as unknown
 }

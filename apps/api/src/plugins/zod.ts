@@ -21,6 +21,9 @@ function refusal(httpPart: string, errors: FieldError[]): AppError {
   // An id that cannot exist is an id that does not exist.
   if (httpPart === 'params') return new AppError('not-found', 'there is nothing under this id')
   if (httpPart === 'body') return validationFailed(errors)
+  // The only header that a route declares.
+  if (httpPart === 'headers')
+    return new AppError('invalid-idempotency-key', `the Idempotency-Key ${errors[0]!.message}`)
   const named = errors.map((error) => ({ ...error, pointer: error.pointer.replace(/^\//, '') }))
   return new AppError('invalid-query', summary(named), { errors: named })
 }

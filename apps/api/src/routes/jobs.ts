@@ -1,39 +1,63 @@
 import { AppError, applyPreset, type Job } from '@kantor/contracts'
 import { type Database, getJob, listEvents, listJobs, requestCancel } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
-import type { ApiDeps } from '../deps.js'
 import { register } from '../register.js'
-import { refuseWithDataset, submitJob } from '../submit-job.js'
+import { refuseWithDatasets, type Submission, submitJobs } from '../submit-job.js'
 
-export function jobRoutes(app: FastifyInstance, { db, wake }: ApiDeps): void {
+export function jobRoutes(app: FastifyInstance): void {
+  // Attached: what is wrong with a dataset is told together with the rest.
   register(
     app,
     'createJob',
-    async ({ body, actor, keyId, request, reply }) => {
-      if (request.validationError) throw await refuseWithDataset(db, request.body, request.validationError)
-      const job = await submitJob(db, body, { actor, keyId })
-      wake()
-      reply.header('location', `/jobs/${job.id}`)
-      return job
+    async ({ body, actor, keyId, db, request, reply }) => {
+      if (request.validationError)
+        throw await refuseWithDatasets(db, [{ body: request.body, pointer: '' }], request.validationError)
+      const [job] = await submitJobs(db, [{ body, pointer: '' }], { actor, keyId })
+      reply.header('location', `/jobs/${job!.id}`)
+      return job!
     },
     {
-      // What is wrong with the dataset is told together with the rest.
       attachValidation: true,
       preValidation: async (request) => {
         request.body = applyPreset(request.body)
       },
     },
   )
+  register(
+    app,
+    'createJobs',
+    async ({ body, actor, keyId, db, request }) => {
+      if (request.validationError)
+        throw await refuseWithDatasets(db, inBatch(jobsIn(request.body)), request.validationError)
+      return { items: await submitJobs(db, inBatch(body.jobs), { actor, keyId }) }
+    },
+    {
+      attachValidation: true,
+      preValidation: async ({ body }) => {
+        const jobs = jobsIn(body)
+        jobs.forEach((job, index) => (jobs[index] = applyPreset(job)))
+      },
+    },
+  )
 
-  register(app, 'listJobs', ({ query }) => listJobs(db, query))
-  register(app, 'getJob', ({ params }) => existingJob(db, params.id))
-  register(app, 'cancelJob', ({ params, actor }) => requestCancel(db, params.id, actor))
-  register(app, 'listEvents', async ({ params }) => {
+  register(app, 'listJobs', ({ query, db }) => listJobs(db, query))
+  register(app, 'getJob', ({ params, db }) => existingJob(db, params.id))
+  register(app, 'cancelJob', ({ params, actor, db }) => requestCancel(db, params.id, actor))
+  register(app, 'listEvents', async ({ params, db }) => {
     const items = await listEvents(db, params.id)
     if (items.length === 0) await existingJob(db, params.id)
     return { items }
   })
 }
+
+/** The jobs of a batch that may not be valid. */
+function jobsIn(body: unknown): unknown[] {
+  const jobs = typeof body === 'object' && body !== null && 'jobs' in body ? body.jobs : undefined
+  return Array.isArray(jobs) ? jobs : []
+}
+
+const inBatch = <Body>(jobs: Body[]): Submission<Body>[] =>
+  jobs.map((body, index) => ({ body, pointer: `/jobs/${index}` }))
 
 /** AppError `not-found`. */
 export async function existingJob(db: Database, id: string): Promise<Job> {

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises'
-import { text } from 'node:stream/consumers'
 import { isTerminal, type Job, type JobEvent, JobState } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { Failure } from '../failure.js'
 import { wholeNumber } from '../arguments.js'
 import { duration, figure, note, print, printJson, table } from '../output.js'
 import { connect } from '../settings.js'
-import { watchUntilOver } from '../watch.js'
+import { follow } from '../watch.js'
+import { submit } from './job-submit.js'
 
 /** `kantor job …`: jobs through the API. */
 export function job(): Command {
@@ -20,45 +18,6 @@ export function job(): Command {
 }
 
 const json = () => new Option('--json', 'one JSON document on stdout')
-
-function submit(): Command {
-  return new Command('submit')
-    .description('Submit a job; prints its id')
-    .argument('<file>', 'JSON body of POST /jobs, or - for stdin')
-    .option('--name <name>', 'instead of the name in the file')
-    .option('--wait', 'follow it to its end; exit 1 when it does not succeed')
-    .addOption(json())
-    .action(async (file: string, options: { name?: string; wait?: boolean; json?: boolean }, command: Command) => {
-      const { client, url } = await connect(command)
-      const body = await readBody(file)
-      const created = await client.createJob({
-        body: { ...body, ...(options.name !== undefined && { name: options.name }) } as never,
-      })
-      for (const { pointer, message } of created.lint) note(`note: ${pointer}: ${message}`)
-      note(`${created.name} is ${created.state}: ${url}/ui/jobs/${created.id}`)
-      if (!options.wait) return options.json ? printJson(created) : print(created.id)
-      if (!options.json) print(created.id)
-      await follow(command, created.id, options)
-    })
-}
-
-async function readBody(file: string): Promise<Record<string, unknown>> {
-  const name = file === '-' ? 'stdin' : file
-  const content = await (file === '-' ? text(process.stdin) : readFile(file, 'utf8')).catch((error: unknown) => {
-    throw new Failure('notFound', `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
-  if (content.trim() === '') throw new Failure('usage', `${name} is empty: it must hold the JSON body of a job`)
-  let body: unknown
-  try {
-    body = JSON.parse(content)
-  } catch (error) {
-    throw new Failure('usage', `${name} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
-  }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new Failure('usage', `${name} must hold a JSON object, such as {"spec": {"dataset": "mnist"}}`)
-  }
-  return body as Record<string, unknown>
-}
 
 function list(): Command {
   return new Command('list')
@@ -140,19 +99,8 @@ function watch(): Command {
     .option('--timeout <seconds>', 'give up watching after this long (exit 7)', wholeNumber(1, 31_536_000))
     .addOption(json())
     .action(async (id: string, options: { timeout?: number; json?: boolean }, command: Command) =>
-      follow(command, id, options),
+      follow((await connect(command)).client, id, options),
     )
-}
-
-async function follow(command: Command, id: string, options: { timeout?: number; json?: boolean }): Promise<void> {
-  const { client } = await connect(command)
-  const { job: one } = await watchUntilOver(client, id, {
-    ...(options.timeout !== undefined && { timeoutSeconds: options.timeout }),
-  })
-  if (options.json) printJson(one)
-  const message = `${one.name} ${one.state} (${one.reason})${one.message === null ? '' : `: ${one.message}`}`
-  if (one.state !== 'succeeded' && one.state !== 'stopped') throw new Failure('failed', message)
-  note(message)
 }
 
 function cancel(): Command {

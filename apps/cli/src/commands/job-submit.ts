@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { Command, Option } from 'commander'
+import { Failure } from '../failure.js'
+import { note, print, printJson } from '../output.js'
+import { connect } from '../settings.js'
+import { follow } from '../watch.js'
+
+interface Options {
+  name?: string
+  wait?: boolean
+  idempotencyKey?: string
+  json?: boolean
+}
+
+/** `kantor job submit`: one job, or as many as the file lists. */
+export function submit(): Command {
+  return new Command('submit')
+    .description('Submit a job, or a list of them, all or none; prints the ids')
+    .argument('<file>', 'JSON body of POST /jobs, or a list of such bodies, or - for stdin')
+    .option('--name <name>', 'instead of the name in the file')
+    .option('--idempotency-key <key>', 'repeated with the same key and file, it submits once and prints the same ids')
+    .option('--wait', 'follow the job to its end; exit 1 when it does not succeed')
+    .addOption(new Option('--json', 'one JSON document on stdout'))
+    .action(async (file: string, options: Options, command: Command) => {
+      const content = await readJson(file)
+      if (Array.isArray(content)) await submitBatch(content, options, command)
+      else await submitOne(content, options, command)
+    })
+}
+
+const once = ({ idempotencyKey }: Options) => (idempotencyKey === undefined ? {} : { idempotencyKey })
+
+async function submitOne(body: object, options: Options, command: Command): Promise<void> {
+  const { client, url } = await connect(command)
+  const created = await client.createJob({
+    body: { ...body, ...(options.name !== undefined && { name: options.name }) } as never,
+    ...once(options),
+  })
+  for (const { pointer, message } of created.lint) note(`note: ${pointer}: ${message}`)
+  note(`${created.name} is ${created.state}: ${url}/ui/jobs/${created.id}`)
+  if (!options.wait) return options.json ? printJson(created) : print(created.id)
+  if (!options.json) print(created.id)
+  await follow(client, created.id, options)
+}
+
+async function submitBatch(jobs: unknown[], options: Options, command: Command): Promise<void> {
+  if (options.wait || options.name !== undefined)
+    throw new Failure(
+      'usage',
+      'a list of jobs has a name in each of them, and is not waited for: leave --name and --wait',
+    )
+  const { client, url } = await connect(command)
+  const created = await client.createJobs({ body: { jobs } as never, ...once(options) })
+  note(`${created.items.length} jobs are queued: ${url}/ui/`)
+  if (options.json) return printJson(created)
+  for (const { id } of created.items) print(id)
+}
+
+async function readJson(file: string): Promise<object | unknown[]> {
+  const name = file === '-' ? 'stdin' : file
+  const content = await (file === '-' ? text(process.stdin) : readFile(file, 'utf8')).catch((error: unknown) => {
+    throw new Failure('notFound', `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+  })
+  if (content.trim() === '') throw new Failure('usage', `${name} is empty: it must hold the JSON body of a job`)
+  let body: unknown
+  try {
+    body = JSON.parse(content)
+  } catch (error) {
+    throw new Failure('usage', `${name} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (typeof body === 'object' && body !== null) return body
+  throw new Failure(
+    'usage',
+    `${name} must hold a JSON object, such as {"spec": {"dataset": "mnist"}}, or a list of them`,
+  )
+}
