@@ -15,7 +15,7 @@ const rules = {
   storage: ['contracts'],
   client: ['contracts'],
   runtime: ['contracts'],
-  testing: ['contracts', 'db', 'queue', 'storage', 'datasets', 'runtime'],
+  testing: ['contracts', 'client', 'db', 'queue', 'storage', 'datasets', 'runtime'],
   api: ['contracts', 'db', 'queue', 'storage', 'runtime'],
   worker: ['contracts', 'db', 'queue', 'storage', 'datasets', 'runtime'],
   dashboard: ['contracts', 'client'],

@@ -48,8 +48,10 @@ const variables = z.object({
     .optional(),
 })
 
-/** Read by the set-up scripts before any package is built; listed here so that they are not taken for typing errors. */
+/** Read by tests, and by the set-up scripts before any package is built; listed here so that they are not taken for typing errors. */
 const readElsewhere = [
+  'KANTOR_FAULTS',
+  'KANTOR_FAULTS_SEED',
   'KANTOR_TENSORFLOW',
   'KANTOR_TENSORFLOW_SHA256',
   'KANTOR_TENSORFLOW_WHEEL',

@@ -28,6 +28,8 @@ import {
 export interface EmbeddedPostgresOptions {
   /** Everything of this instance lies here; created when absent. One live process per directory. */
   directory: string
+  /** Default: any free one. For a server that comes back where its clients look for it. */
+  port?: number
   log?: (message: string) => void
   /** Server settings beside ours, such as `{ fsync: 'off' }` for throw-away clusters. */
   settings?: Record<string, string>
@@ -70,7 +72,16 @@ export async function startPostgres(options: EmbeddedPostgresOptions): Promise<E
 
     const password = clusterPassword(home)
     createCluster(home, data, password, binaries, user)
-    return await serve({ home, data, password, binaries, user, settings: options.settings ?? {}, claim })
+    return await serve({
+      home,
+      data,
+      password,
+      binaries,
+      user,
+      settings: options.settings ?? {},
+      port: options.port,
+      claim,
+    })
   } catch (error) {
     claim.release()
     throw error
@@ -124,11 +135,13 @@ interface Serve {
   binaries: PostgresBinaries
   user: RunAs
   settings: Record<string, string>
+  port: number | undefined
   claim: { release(): void }
 }
 
-async function serve({ home, data, password, binaries, user, settings, claim }: Serve): Promise<EmbeddedPostgres> {
-  const port = await freePort()
+async function serve(options: Serve): Promise<EmbeddedPostgres> {
+  const { home, data, password, binaries, user, settings, claim } = options
+  const port = options.port ?? (await freePort())
   const flags = Object.entries({
     port: String(port),
     listen_addresses: '127.0.0.1',

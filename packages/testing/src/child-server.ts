@@ -20,6 +20,10 @@ export async function startServer(
   options: { env?: NodeJS.ProcessEnv; isUp: () => Promise<boolean> },
 ): Promise<ChildServer> {
   const child = spawn(command, args, { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // A harness that is interrupted must not leave it behind.
+  const killAtExit = () => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  child.once('exit', () => process.removeListener('exit', killAtExit))
   let output = ''
   const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4000))
   child.stdout.on('data', keep)

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '@kantor/runtime'
@@ -8,6 +10,8 @@ export interface RedisServer {
   url: string
   /** `kill -9`, as a crash does; append-only data that was written stays. */
   kill(): Promise<void>
+  /** Deletes everything in it. */
+  flush(): Promise<void>
   /** Starts it again on the same port with the same data. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -25,6 +29,12 @@ export async function startRedis(): Promise<RedisServer | undefined> {
   return {
     url: `redis://127.0.0.1:${port}`,
     kill: () => server.stop('SIGKILL'),
+    async flush() {
+      const socket = createConnection({ port, host: '127.0.0.1' })
+      socket.end('FLUSHALL\r\n')
+      // Its end comes after the answer: the server closes when it has read ours.
+      await once(socket.resume(), 'close')
+    },
     async restart() {
       await server.stop()
       server = await serve(directory, port)

@@ -15,20 +15,36 @@ async function finalTensors(spec: JobSpec, channels = 1): Promise<Map<string, st
   return new Map([...tensors].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString('hex')]))
 }
 
-describe.each([{ kind: 'rmsprop' }, { kind: 'adam', criticLearningRate: 1e-3 }])('resume with %o', (optimizer) => {
-  test('6 steps and 6 resumed ones are 12 in one go, to the bit; without optimizer state they are not', async () => {
-    const options = { spec: aSpec({ optimizer }), images: someImages() }
+const optimizers = [{ kind: 'rmsprop' }, { kind: 'adam', criticLearningRate: 1e-3 }]
+const ways = (['compiled', 'eager'] as const).flatMap((engine) =>
+  ['wgan-clip', 'wgan-gp'].flatMap((objective) => optimizers.map((optimizer) => ({ engine, objective, optimizer }))),
+)
+
+describe.each(ways)('resume, $engine, $objective, $optimizer.kind', ({ engine, objective, optimizer }) => {
+  const options = { spec: aSpec({ objective: { kind: objective }, optimizer }), images: someImages(), engine }
+
+  test('F36: interrupted anywhere, any number of times, is uninterrupted to the bit; with a cold optimizer it is not', async () => {
     const whole = await collect(options)
-    const half = await collect({ ...options, stopAfter: 6 })
-    expect(half.at(-1)).toEqual({ type: 'done', step: 6, outcome: 'stopped' })
-    const resumed = await collect({ ...options, resume: lastCheckpoint(half) })
 
-    expect(resumed[0]).toEqual({ type: 'ready', step: 6, determinism: 'bitwise' })
-    expect(curve([...half, ...resumed])).toEqual(curve(whole))
-    expect(Buffer.compare(lastCheckpoint(resumed), lastCheckpoint(whole))).toBe(0)
-    expect(only(resumed, 'sample').at(-1)).toEqual(only(whole, 'sample').at(-1))
+    // In a burst, at a turn's end, twice at once, before the last step.
+    const parts: TrainEvent[][] = []
+    for (const stopAfter of [1, 4, 1, 5, Infinity]) {
+      const resume = parts.length === 0 ? undefined : lastCheckpoint(parts.at(-1)!)
+      parts.push(await collect({ ...options, resume, stopAfter }))
+    }
+    expect(parts.map((part) => part.at(-1))).toEqual([
+      { type: 'done', step: 1, outcome: 'stopped' },
+      { type: 'done', step: 5, outcome: 'stopped' },
+      { type: 'done', step: 6, outcome: 'stopped' },
+      { type: 'done', step: 11, outcome: 'stopped' },
+      whole.at(-1),
+    ])
+    expect(parts[1]![0]).toEqual({ type: 'ready', step: 1, determinism: 'bitwise' })
+    expect(curve(parts.flat())).toEqual(curve(whole))
+    expect(Buffer.compare(lastCheckpoint(parts.flat()), lastCheckpoint(whole))).toBe(0)
+    expect(only(parts.flat(), 'sample').at(-1)).toEqual(only(whole, 'sample').at(-1))
 
-    const cold = alter(lastCheckpoint(half), /^optimizer/, () => 0)
+    const cold = alter(lastCheckpoint(parts[1]!), /^optimizer/, () => 0)
     const coldRun = await collect({ ...options, resume: cold })
     expect(curve(coldRun).at(-1)).not.toEqual(curve(whole).at(-1))
   })

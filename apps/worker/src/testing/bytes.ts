@@ -1,14 +1,3 @@
-/** Reproducible noise with some structure: a xorshift sequence. */
-export function seededBytes(length: number): Uint8Array {
-  let state = 2463534242
-  return Uint8Array.from({ length }, () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return state & 0xff
-  })
-}
-
 interface Header {
   [name: string]: { data_offsets?: [number, number] }
 }

@@ -1,9 +1,7 @@
 // What the tests of whole attempts share: a migrated database, a directory store, a small synthetic data set, jobs on it.
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CurveReply, type Job, JobSpec, seriesNames } from '@kantor/contracts'
-import { importDataset } from '@kantor/datasets'
 import {
   createJob,
   type Database,
@@ -13,13 +11,11 @@ import {
   migrate,
   openDatabase,
   readCurve,
-  registerDataset,
 } from '@kantor/db'
 import { createLogger } from '@kantor/runtime'
 import { type ObjectStore, openStore } from '@kantor/storage'
-import { weightsHash } from '@kantor/testing'
+import { importSpeckle, weightsHash } from '@kantor/testing'
 import type { WorkerDeps } from '../run-attempt.js'
-import { seededBytes } from './bytes.js'
 
 export interface LogLine {
   msg: string
@@ -45,7 +41,6 @@ export interface Rig {
   close(): Promise<void>
 }
 
-const NUM_IMAGES = 96
 /** The shortest that the environment admits: renewed every second. */
 export const LEASE_SECONDS = 6
 
@@ -54,7 +49,7 @@ export async function openRig(databaseUrl: string, directory: string): Promise<R
   const db = await openDatabase(databaseUrl, { maxConnections: 6 })
   const dataDir = join(directory, 'data')
   const store = await openStore({ directory: join(dataDir, 'objects') })
-  const dataset = await importImages(db, store, directory)
+  const dataset = await importSpeckle(db, store, directory)
   const lines: LogLine[] = []
   const log = createLogger({ logLevel: 'info' }, 'test', {
     write: (line) => void lines.push(JSON.parse(line) as LogLine),
@@ -84,18 +79,6 @@ export async function openRig(databaseUrl: string, directory: string): Promise<R
       await db.close()
     },
   }
-}
-
-/** An IDX file as MNIST's: magic 0x803, three big-endian sizes, pixels. */
-async function importImages(db: Database, store: ObjectStore, directory: string): Promise<string> {
-  const header = Buffer.alloc(16)
-  ;[0x803, NUM_IMAGES, 16, 16].forEach((value, i) => header.writeUInt32BE(value, 4 * i))
-  await mkdir(directory, { recursive: true })
-  const file = join(directory, 'images-idx3-ubyte')
-  await writeFile(file, Buffer.concat([header, seededBytes(NUM_IMAGES * 256)]))
-  const imported = await importDataset({ id: 'speckle', source: { kind: 'idx', images: file }, store })
-  const { id, version } = await registerDataset(db, imported)
-  return `${id}@${version}`
 }
 
 async function submit(db: Database, dataset: string, over: object): Promise<Job> {
