@@ -56,7 +56,7 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
 /** Two loops, because a queue that is away must not keep expired leases from being taken back. */
 async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSignal): Promise<void> {
   const { db, queue, log, drawEveryMs = 1_000, reconcileEveryMs = 10_000 } = options
-  // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for half a minute.
+  // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for 20 s.
   let undelivered: Ticket[] = []
   const drawing = repeat({ name: 'dispatching', everyMs: drawEveryMs, bell, signal, log }, async () => {
     if (undelivered.length === 0) undelivered = await drawTickets(db)

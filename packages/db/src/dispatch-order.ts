@@ -1,5 +1,8 @@
-/** A ticket that nobody turned into a claim for this long is taken for lost and drawn again. */
-export const TICKET_SECONDS = 30
+/**
+ * A ticket that nobody turned into a claim for this long is taken for lost and drawn again. With the draw that happens every second and the
+ * claim itself, a job whose ticket is lost starts within 30 s.
+ */
+export const TICKET_SECONDS = 20
 
 /**
  * Every queued job in the order in which jobs start: priority; then fair share, a key's next job standing behind as many of each other

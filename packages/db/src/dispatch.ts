@@ -14,7 +14,7 @@ const TICKETS_PER_SLOT = 2
 
 /**
  * Draws tickets for queued jobs, by priority, fair share between keys, then age: as many as bring the tickets out there to two per free
- * slot of live workers. Put them into the queue after this returns; ones lost on the way are drawn again after 30 s.
+ * slot of live workers. Put them into the queue after this returns; ones lost on the way are drawn again after 20 s.
  */
 export async function drawTickets(db: Database): Promise<DrawnTicket[]> {
   return transaction(db, async (tx) => {
