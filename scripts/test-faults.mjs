@@ -73,7 +73,7 @@ function byRow() {
 function backendsOf(row, own) {
   if (onBothQueues.includes(row)) return ['postgres', 'redis']
   if (onRedis.includes(row)) return ['redis']
-  const named = [...new Set(own.map((test) => test.backend).filter((backend) => backend !== null))].sort()
+  const named = ['postgres', 'redis'].filter((backend) => own.some((test) => test.backend === backend))
   return named.length > 1 ? named : [null]
 }
 

@@ -25,9 +25,9 @@ describe('Postgres', () => {
         [] as string[],
         [] as { status: number; type: string | null; retry: string | null }[],
       ]
-      let goesOn = true
+      const enough = new AbortController()
       const write = async () => {
-        while (goesOn) {
+        while (!enough.signal.aborted) {
           const reply = await fetch(`${url}/jobs`, {
             method: 'POST',
             headers: { 'content-type': 'application/json' },
@@ -47,7 +47,7 @@ describe('Postgres', () => {
       await stack.postgres.restart()
       const before = acknowledged.length
       await until(() => acknowledged.length >= before + NUM_WRITERS)
-      goesOn = false
+      enough.abort()
       await Promise.all(writers)
 
       const { rows } = await db.pool.query<{ id: string }>(`SELECT id FROM job WHERE name = 'F8'`)

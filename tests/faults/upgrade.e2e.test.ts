@@ -45,8 +45,8 @@ describe('workers of two releases', () => {
     const { key, step, id: checkpoint } = rows[0]!
     const bytes = Buffer.from(await stack.store.getBytes(key))
     const length = Number(bytes.readBigUInt64LE())
-    const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as { __metadata__: Record<string, string> }
-    header.__metadata__['formatVersion'] = '99'
+    const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<string, Record<string, string>>
+    header['__metadata__']!['formatVersion'] = '99'
     const changed = Buffer.from(JSON.stringify(header))
     const prefix = Buffer.alloc(8)
     prefix.writeBigUInt64LE(BigInt(changed.length))

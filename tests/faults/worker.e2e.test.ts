@@ -8,6 +8,8 @@ const leaseSeconds = isFull ? 60 : 6
 /** Long enough for a silent worker's job to be given away. */
 const SILENCE_MS = isFull ? 120_000 : 9_000
 
+const saw = (from: ServiceProcess, msg: RegExp, since = 0) => from.lines.slice(since).some((line) => msg.test(line.msg))
+
 describe.each(backends)('a worker, tickets in %s', (backend) => {
   let stack: ProcessStack
   let victims: Victims
@@ -24,8 +26,6 @@ describe.each(backends)('a worker, tickets in %s', (backend) => {
   afterAll(() => stack?.stop(), LIMIT_MS)
 
   const trainers = () => childrenOf(worker.pid!)
-  const saw = (from: ServiceProcess, msg: RegExp, since = 0) =>
-    from.lines.slice(since).some((line) => msg.test(line.msg))
 
   test(
     'F12: kill -9 of the supervisor in mid step: its trainer ends, another attempt ends with the same bits',
@@ -115,14 +115,14 @@ describe.each(backends)('a worker, tickets in %s', (backend) => {
     LIMIT_MS,
   )
 
-  describe('F20: SIGTERM', () => {
-    const preempted = async (id: string, attempt: number) => {
-      expect(await worker.stop()).toBe(0)
-      expect(await victims.look(id)).toMatchObject({ state: 'queued', epoch: attempt, crashes: 0 })
-      await worker.start()
-      await victims.end(id)
-    }
+  const preempted = async (id: string, attempt: number) => {
+    expect(await worker.stop()).toBe(0)
+    expect(await victims.look(id)).toMatchObject({ state: 'queued', epoch: attempt, crashes: 0 })
+    await worker.start()
+    await victims.end(id)
+  }
 
+  describe('F20: SIGTERM', () => {
     test(
       'in mid step hands the job back with its last step saved',
       async () => {

@@ -5,6 +5,8 @@ export interface Proxy {
   port: number
   /** Breaks every connection and refuses new ones, as a server that died does. */
   cut(): Promise<void>
+  /** Connections stay and nothing arrives any more, on either side: a pulled wire, of which nobody is told. */
+  stall(): void
   /** Serves again on the same port. */
   mend(): Promise<void>
   stop(): Promise<void>
@@ -15,8 +17,15 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let server: Server | undefined
   let port = 0
+  let stalled = false
 
+  const stall = () => {
+    stalled = true
+    for (const socket of sockets) socket.pause()
+  }
   const mend = async () => {
+    stalled = false
+    for (const socket of sockets) socket.resume()
     if (server) return
     server = createServer((incoming) => {
       const outgoing = createConnection({ port: targetPort, host: '127.0.0.1' })
@@ -32,6 +41,8 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
           other.destroy()
         })
         socket.pipe(other)
+        // Accepted by the system and never answered.
+        if (stalled) socket.pause()
       }
     })
     port = await listen(server, port)
@@ -45,7 +56,7 @@ export async function startProxy(targetPort: number): Promise<Proxy> {
   }
 
   await mend()
-  return { port, cut, mend, stop: cut }
+  return { port, cut, stall, mend, stop: cut }
 }
 
 function listen(server: Server, port: number): Promise<number> {

@@ -7,7 +7,7 @@ import type { ObjectStore } from '@kantor/storage'
 const NUM_IMAGES = 96
 
 /** Reproducible noise with some structure: a xorshift sequence. */
-export function seededBytes(length: number): Uint8Array {
+function seededBytes(length: number): Uint8Array {
   let state = 2463534242
   return Uint8Array.from({ length }, () => {
     state ^= state << 13

@@ -77,7 +77,27 @@ export const disturbances: readonly Fault[] = [
       return true
     },
   },
+  {
+    name: 'cut wire',
+    costsAttempts: true,
+    strike: (stack, random) => breakWire(stack, random, 'cut'),
+  },
+  {
+    name: 'dead wire',
+    costsAttempts: true,
+    strike: (stack, random) => breakWire(stack, random, 'stall'),
+  },
 ]
+
+/** A worker's wire to the database: reset, or dead without a word. */
+async function breakWire({ wires }: ProcessStack, random: Random, how: 'cut' | 'stall'): Promise<boolean> {
+  if (wires.length === 0) return false
+  const wire = random.pick(wires)
+  await wire[how]()
+  await sleep(random.between(...STILL_MS))
+  await wire.mend()
+  return true
+}
 
 async function killAndRestart(service: ServiceProcess, random: Random): Promise<boolean> {
   if (service.pid === undefined) return false

@@ -47,7 +47,7 @@ async function runRound(
   tell: (line: string) => void,
 ): Promise<RandomFaultsReport['rounds'][number]> {
   const backend = redis ? 'redis' : 'postgres'
-  const stack = await startProcessStack({ redis, workers: 2, leaseSeconds: LEASE_SECONDS })
+  const stack = await startProcessStack({ redis, workers: 2, wires: true, leaseSeconds: LEASE_SECONDS })
   try {
     const load = await startLoad(stack, `round ${seed}`, GENERATOR_STEPS)
     let isOpen = true

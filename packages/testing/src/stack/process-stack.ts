@@ -5,6 +5,7 @@ import { type Client, createClient } from '@kantor/client'
 import { type Database, migrate, openDatabase } from '@kantor/db'
 import { freePort, repoRoot, type S3Settings } from '@kantor/runtime'
 import { type ObjectStore, openStore } from '@kantor/storage'
+import { type Proxy, startProxy, throughProxy } from '../proxy.js'
 import { type RedisServer, startRedis } from '../redis.js'
 import { importSpeckle } from '../speckle.js'
 import { type PostgresServer, startPostgresServer } from './postgres-server.js'
@@ -17,6 +18,8 @@ export interface ProcessStackOptions {
   workers?: number
   /** Default 6, the shortest that the environment admits. */
   leaseSeconds?: number
+  /** Each worker reaches Postgres through a proxy of its own. Default false. */
+  wires?: boolean
   /** Objects in this bucket rather than in a directory. */
   s3?: S3Settings
   /** For every process. */
@@ -37,6 +40,8 @@ export interface ProcessStack {
   readonly redis: RedisServer | undefined
   readonly api: ServiceProcess
   readonly workers: ServiceProcess[]
+  /** Between each of `workers` and Postgres; empty unless asked for. */
+  readonly wires: Proxy[]
   /** One more, not started; `env` is laid over the others'. */
   newWorker(env?: NodeJS.ProcessEnv, enter?: ServiceOptions['enter']): ServiceProcess
   /** Ends every process and removes every file. */
@@ -80,24 +85,31 @@ async function start(
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const env = environment(options, { directory, databaseUrl: postgres.url, redisUrl: redis?.url })
-  const script = (app: string) => join(repoRoot(), `apps/${app}/dist`)
   const api = serviceProcess({
     name: 'api',
-    script: join(script('api'), 'server.js'),
+    script: join(repoRoot(), 'apps/api/dist/server.js'),
     env: { ...env, KANTOR_PORT: String(port) },
   })
   let numWorkers = 0
-  const newWorker: ProcessStack['newWorker'] = (over = {}, enter = undefined) => {
+  const newWorker: ProcessStack['newWorker'] = (over = {}, enter) => {
     const worker = serviceProcess({
       name: `worker ${(numWorkers += 1)}`,
-      script: join(script('worker'), 'main.js'),
+      script: join(repoRoot(), 'apps/worker/dist/main.js'),
       env: { ...env, ...over },
       ...(enter && { enter }),
     })
     undo.push(() => worker.kill())
     return worker
   }
-  const workers = Array.from({ length: options.workers ?? 1 }, () => newWorker())
+  const numWorkersAtFirst = options.workers ?? 1
+  const wires = await Promise.all(
+    Array.from({ length: options.wires ? numWorkersAtFirst : 0 }, () => startProxy(postgres.port)),
+  )
+  undo.push(() => Promise.all(wires.map((wire) => wire.stop())))
+  const workers = Array.from({ length: numWorkersAtFirst }, (_, index) => {
+    const wire = wires[index]
+    return newWorker(wire && { DATABASE_URL: throughProxy(postgres.url, wire) })
+  })
   undo.push(() => api.kill())
   await Promise.all([api.start(), ...workers.map((worker) => worker.start())])
   return {
@@ -111,6 +123,7 @@ async function start(
     redis,
     api,
     workers,
+    wires,
     newWorker,
     stop,
   }
