@@ -35,7 +35,7 @@ afterAll(async () => {
 })
 
 function start(options: Partial<Parameters<typeof startDispatcher>[0]> = {}): Dispatcher {
-  const dispatcher = startDispatcher({ db: rig.db, queue, log, leadEveryMs: 50, ...options })
+  const dispatcher = startDispatcher({ db: rig.db, queue, store: rig.store, log, leadEveryMs: 50, ...options })
   running.push(dispatcher)
   return dispatcher
 }

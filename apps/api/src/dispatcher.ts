@@ -1,6 +1,8 @@
 import { type Database, drawTickets, tryLead } from '@kantor/db'
 import type { Ticket, TicketQueue } from '@kantor/queue'
 import { crashpoint, type Logger } from '@kantor/runtime'
+import type { ObjectStore } from '@kantor/storage'
+import { collectGarbage } from './collect-garbage.js'
 import { reconcileOnce } from './reconciler.js'
 import { Bell, repeat } from './repeat.js'
 
@@ -14,10 +16,13 @@ export interface Dispatcher {
 export interface DispatcherOptions {
   db: Database
   queue: Pick<TicketQueue, 'enqueue'>
+  store: Pick<ObjectStore, 'list' | 'remove' | 'removeUnfinished'>
   log: Logger
   /** Milliseconds between looks at the table. */
   drawEveryMs?: number
   reconcileEveryMs?: number
+  /** Between looks at the object store for litter. */
+  collectEveryMs?: number
   /** Between tries to become the leader. */
   leadEveryMs?: number
 }
@@ -53,9 +58,9 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
   }
 }
 
-/** Two loops, because a queue that is away must not keep expired leases from being taken back. */
+/** Loops of their own, because a queue that is away must not keep expired leases from being taken back. */
 async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSignal): Promise<void> {
-  const { db, queue, log, drawEveryMs = 1_000, reconcileEveryMs = 10_000 } = options
+  const { db, queue, store, log, drawEveryMs = 1_000, reconcileEveryMs = 10_000, collectEveryMs = 3_600_000 } = options
   // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for 20 s.
   let undelivered: Ticket[] = []
   const drawing = repeat({ name: 'dispatching', everyMs: drawEveryMs, bell, signal, log }, async () => {
@@ -71,5 +76,8 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
     // A job that was taken back waits for a ticket.
     if (await reconcileOnce(db, log)) bell.ring()
   })
-  await Promise.all([drawing, reconciling])
+  const collecting = repeat({ name: 'collecting litter', everyMs: collectEveryMs, signal, log }, async () => {
+    await collectGarbage(db, store, log)
+  })
+  await Promise.all([drawing, reconciling, collecting])
 }

@@ -156,9 +156,27 @@ describe('samples and checkpoints', () => {
     }
   })
 
+  test('a checkpoint can be looked at, pinned and left again', async () => {
+    const ask = (verb: '' | '/pin' | '/unpin') =>
+      rig.ask({ method: verb === '' ? 'GET' : 'POST', url: `/checkpoints/${checkpoint.id}${verb}` })
+
+    expect(replyOf('getCheckpoint', await ask(''))).toMatchObject({ id: checkpoint.id, pinned: false })
+    expect(replyOf('pinCheckpoint', await ask('/pin'))).toMatchObject({ pinned: true })
+    expect(replyOf('pinCheckpoint', await ask('/pin'))).toMatchObject({ pinned: true })
+    expect(replyOf('unpinCheckpoint', await ask('/unpin'))).toMatchObject({ pinned: false })
+
+    for (const verb of ['', '/pin'] as const) {
+      const unknown = await rig.ask({
+        method: verb === '' ? 'GET' : 'POST',
+        url: `/checkpoints/${randomUUID()}${verb}`,
+      })
+      expect([unknown.statusCode, unknown.json()]).toEqual([404, expect.objectContaining({ code: 'not-found' })])
+    }
+  })
+
   test('a checkpoint that was put aside, and one whose object is gone, are not found', async () => {
     const aside = await storeCheckpoint(503, 'tests/aside', randomBytes(100))
-    await quarantineCheckpoint(rig.db, aside.id)
+    await quarantineCheckpoint(rig.db, fence, { id: aside.id, fault: 'it is damaged' })
     const gone = await storeCheckpoint(504, 'tests/gone', randomBytes(100))
     await rig.store.remove('tests/gone')
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { hasKeys, migrate, openDatabase } from '@kantor/db'
 import { openQueue } from '@kantor/queue'
 import { createLogger, loadEnvOrExit, repoRoot, runUntilSignal, whenParentIsGone } from '@kantor/runtime'
-import { openStore } from '@kantor/storage'
+import { openStore, StoreUnusable } from '@kantor/storage'
 import { buildApp } from './app.js'
 import { startDispatcher } from './dispatcher.js'
 import { isLoopback } from './loopback.js'
@@ -35,10 +35,17 @@ const queue = await waitFor(
   () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
   log,
 )
-const store = await waitFor('object store', () => openStore({ directory: join(env.dataDir, 'objects'), s3 }), log)
+const store = await waitFor(
+  'object store',
+  () => openStore({ directory: join(env.dataDir, 'objects'), s3 }),
+  log,
+).catch((error: unknown) => {
+  if (!(error instanceof StoreUnusable)) throw error
+  return refuse(error.message)
+})
 
 let isShuttingDown = false
-const dispatcher = startDispatcher({ db, queue, log })
+const dispatcher = startDispatcher({ db, queue, store, log })
 const app = await buildApp({
   db,
   queue,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openDatabase } from '@kantor/db'
 import { openQueue } from '@kantor/queue'
 import { createLogger, loadEnvOrExit, whenParentIsGone } from '@kantor/runtime'
-import { openStore } from '@kantor/storage'
+import { openStore, StoreUnusable } from '@kantor/storage'
 import { DeviceUnusable, findDevice } from './device.js'
 import { outlast } from './patience.js'
 import { sweepSpool } from './sweep-spool.js'
@@ -29,11 +29,13 @@ if (env.databaseUrl === undefined) {
   process.exit(EXIT_CONFIG)
 }
 const log = createLogger(env, 'worker')
-const device = await findDevice(env.device, env.slots).catch((error: unknown) => {
-  if (!(error instanceof DeviceUnusable)) throw error
+/** What waiting does not cure is said, without a stack: a person has to change a setting. */
+const refuse = (error: unknown): never => {
+  if (!(error instanceof DeviceUnusable || error instanceof StoreUnusable)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exit(EXIT_CONFIG)
-})
+}
+const device = await findDevice(env.device, env.slots).catch(refuse)
 
 // A service that is not up yet is waited for: containers start in any order.
 const waiting = { signal: new AbortController().signal, log }
@@ -44,7 +46,8 @@ const queue = await outlast(
   () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
   waiting,
 )
-const store = await outlast('object store', () => openStore({ directory: join(env.dataDir, 'objects'), s3 }), waiting)
+const openObjects = () => openStore({ directory: join(env.dataDir, 'objects'), s3 })
+const store = await outlast('object store', openObjects, waiting).catch(refuse)
 await sweepSpool({ db, dataDir: env.dataDir, log }).catch((error: unknown) =>
   log.warn({ err: error }, 'the spool could not be swept'),
 )
@@ -59,6 +62,7 @@ const worker = await startWorker({
   slots: env.slots,
   dataDir: env.dataDir,
   leaseSeconds: env.leaseSeconds,
+  stallSeconds: env.stallSeconds,
 })
 
 let goingDown = false

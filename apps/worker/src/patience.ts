@@ -10,6 +10,13 @@ const LONGEST_DELAY_MS = 10_000
 const isOutage = (error: unknown) =>
   (error instanceof AppError && error.code === 'dependency-unavailable') || isDiskFull(error)
 
+export interface Patience {
+  signal: AbortSignal
+  log: Logger
+  /** Told of every try that met an outage. */
+  onOutage?: (error: unknown) => void
+}
+
 /**
  * Runs `action` until it works or fails for another reason than an outage. It waits for as long as it takes, since the lease
  * says when waiting has lost its point: then `signal` aborts and its reason is thrown. `action` must bear repetition.
@@ -17,7 +24,7 @@ const isOutage = (error: unknown) =>
 export async function outlast<T>(
   what: string,
   action: () => Promise<T>,
-  { signal, log }: { signal: AbortSignal; log: Logger },
+  { signal, log, onOutage }: Patience,
 ): Promise<T> {
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
     signal.throwIfAborted()
@@ -25,6 +32,7 @@ export async function outlast<T>(
       return await unlessAborted(action(), signal)
     } catch (error) {
       if (signal.aborted || !isOutage(error)) throw error
+      onOutage?.(error)
       log.warn({ err: error, retryInMs: delayMs }, `${what}: a service is away or the disk is full, waiting`)
     }
     await sleep(delayMs, undefined, { signal }).catch(() => {})

@@ -2,9 +2,18 @@
 // first, then row; and on the way out row first, then object.
 import { createHash, randomUUID } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
-import { addCheckpoint, addSample, appendPoints, type Database, type Fence, retireCheckpoints } from '@kantor/db'
+import { AppError } from '@kantor/contracts'
+import {
+  addCheckpoint,
+  addSample,
+  appendPoints,
+  type Database,
+  type Fence,
+  type Retention,
+  retireCheckpoints,
+} from '@kantor/db'
 import { crashpoint, type Logger } from '@kantor/runtime'
-import { checkpointKey, type ObjectStore, sampleKey } from '@kantor/storage'
+import { checkpointKey, type ObjectBody, type ObjectStore, type PutOptions, sampleKey } from '@kantor/storage'
 import type { Intent } from './intent.js'
 import { outlast } from './patience.js'
 import { PointBuffer } from './point-buffer.js'
@@ -15,15 +24,22 @@ export interface PersisterOptions {
   db: Database
   store: ObjectStore
   fence: Fence
-  /** Newest checkpoints to keep. */
-  keep: number
+  /** Which checkpoints stay. */
+  retention: Retention
   intent: Intent
   log: Logger
   /** The first error that waiting cannot cure; everything later is refused with it. */
   onError: (error: unknown) => void
 }
 
+/** The store is up and will not have it: other content under the key, or bytes that arrive changed. */
+export class StorageRefused extends Error {
+  override name = 'StorageRefused'
+}
+
 export interface Persister {
+  /** What the object store said last while it does not take what it should; undefined while all is well. */
+  readonly outage: string | undefined
   /** Resolves when the trainer may send more of this kind: points are buffered, artifacts committed. */
   persist(message: Points | SampleFile | CheckpointFile): Promise<void>
   /** Resolves when all of it is durable; rejects with the first error, or when nobody waits for artifacts any more. */
@@ -34,6 +50,7 @@ export interface Persister {
 export function createPersister(options: PersisterOptions): Persister {
   const { db, fence, intent, log, onError } = options
   const patience = { signal: intent.reached('abandon'), log }
+  const upload = new Uploads(options)
   const points = new PointBuffer(
     (batch) => outlast('curve points', () => appendPoints(db, fence, batch), patience),
     onError,
@@ -42,12 +59,17 @@ export function createPersister(options: PersisterOptions): Persister {
   let artifacts: Promise<void> = Promise.resolve()
   const inTurn = (message: SampleFile | CheckpointFile) => {
     artifacts = artifacts.then(() =>
-      message.type === 'sample' ? persistSample(message, options) : persistCheckpoint(message, points, options),
+      message.type === 'sample'
+        ? persistSample(message, upload, options)
+        : persistCheckpoint(message, { points, upload }, options),
     )
     return artifacts
   }
 
   return {
+    get outage() {
+      return upload.outage
+    },
     async persist(message) {
       const taken = message.type === 'points' ? points.push(unpackPoints(message)) : inTurn(message)
       taken.catch(onError)
@@ -64,7 +86,35 @@ export function createPersister(options: PersisterOptions): Persister {
   }
 }
 
-async function persistSample(sample: SampleFile, { db, store, fence, intent, log }: PersisterOptions): Promise<void> {
+/** Puts objects, patiently, and knows what the store says while it does not take them. */
+class Uploads {
+  readonly #options: PersisterOptions
+  outage: string | undefined
+
+  constructor(options: PersisterOptions) {
+    this.#options = options
+  }
+
+  async put(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
+    const { store, intent, log } = this.#options
+    const onOutage = (error: unknown) => {
+      this.outage = error instanceof AppError ? error.detail : String(error)
+    }
+    try {
+      await outlast('upload', () => store.put(key, body, options), { signal: intent.reached('cancel'), log, onOutage })
+    } catch (error) {
+      throw error instanceof AppError ? new StorageRefused(error.detail, { cause: error }) : error
+    } finally {
+      this.outage = undefined
+    }
+  }
+}
+
+async function persistSample(
+  sample: SampleFile,
+  upload: Uploads,
+  { db, fence, intent, log }: PersisterOptions,
+): Promise<void> {
   const { step, numImages, imageSize, channels } = sample
   const { png, columns } = await encodeGrid({ pixels: await readFile(sample.file), numImages, imageSize, channels })
   const sha256 = createHash('sha256').update(png).digest('hex')
@@ -81,28 +131,23 @@ async function persistSample(sample: SampleFile, { db, store, fence, intent, log
     sizeBytes: png.byteLength,
     sha256,
   }
-  const patience = { signal: intent.reached('cancel'), log }
-  await outlast('sample upload', () => store.put(key, png, { contentType: 'image/png', sha256 }), patience)
-  await outlast('sample row', () => addSample(db, fence, row), patience)
+  await upload.put(key, png, { contentType: 'image/png', sha256 })
+  await outlast('sample row', () => addSample(db, fence, row), { signal: intent.reached('cancel'), log })
   await rm(sample.file, { force: true })
   log.debug({ step }, 'sample stored')
 }
 
 async function persistCheckpoint(
   checkpoint: CheckpointFile,
-  points: PointBuffer,
+  { points, upload }: { points: PointBuffer; upload: Uploads },
   options: PersisterOptions,
 ): Promise<void> {
-  const { db, store, fence, keep, intent, log } = options
+  const { db, store, fence, retention, intent, log } = options
   const { step, file, sizeBytes, sha256 } = checkpoint
   const key = checkpointKey(fence.jobId, step, fence.epoch, sha256)
   const id = randomUUID()
   const patience = { signal: intent.reached('cancel'), log }
-  await outlast(
-    'checkpoint upload',
-    () => store.put(key, { file }, { contentType: 'application/octet-stream', sha256 }),
-    patience,
-  )
+  await upload.put(key, { file }, { contentType: 'application/octet-stream', sha256 })
   crashpoint('checkpoint-uploaded')
   await points.commitThrough(step, (batch) => {
     crashpoint('checkpoint-row-before')
@@ -115,7 +160,7 @@ async function persistCheckpoint(
   crashpoint('checkpoint-row-after')
   log.info({ step, sizeBytes }, 'checkpoint committed')
   await rm(file, { force: true })
-  for (const retired of await outlast('retired checkpoints', () => retireCheckpoints(db, fence, keep), patience)) {
+  for (const retired of await outlast('retired checkpoints', () => retireCheckpoints(db, fence, retention), patience)) {
     // An object without a row is litter, not an error.
     await store
       .remove(retired)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '@kantor/contracts'
-import { type Database, newestCheckpoint, quarantineCheckpoint, type StoredCheckpoint } from '@kantor/db'
+import { type Database, type Fence, quarantineCheckpoint, type StoredCheckpoint } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import { outlast } from './patience.js'
@@ -19,7 +19,7 @@ export interface Resume {
 export interface ResumeOptions {
   db: Database
   store: ObjectStore
-  jobId: string
+  fence: Fence
   newest: StoredCheckpoint | null
   directory: string
   signal: AbortSignal
@@ -28,12 +28,12 @@ export interface ResumeOptions {
 
 /**
  * Brings the newest good checkpoint here, verified before anybody parses it. A bad or missing object is quarantined and the one
- * before it is tried; null when none is left: the job then starts again at step 0, never from doubtful weights.
+ * before it is tried; null when none is left: the job then starts again at step 0, never from doubtful weights, and an event says so.
  */
 export async function fetchResume({
   db,
   store,
-  jobId,
+  fence,
   newest,
   directory,
   signal,
@@ -48,9 +48,9 @@ export async function fetchResume({
     // Twice, because a quarantine is for good and a wire may err too.
     const fault = (await fetchOnce(candidate)) && (await fetchOnce(candidate))
     if (fault === null) return { id, step, file }
-    log.error({ step, checkpoint: id, fault }, 'checkpoint_corrupt: quarantined, falling back to the one before it')
-    await outlast('quarantine', () => quarantineCheckpoint(db, id), { signal, log })
-    candidate = await outlast('older checkpoint', () => newestCheckpoint(db, jobId), { signal, log })
+    candidate = await outlast('quarantine', () => quarantineCheckpoint(db, fence, { id, fault }), { signal, log })
+    const next = candidate === null ? 'from step 0' : `from the one of step ${candidate.step}`
+    log.error({ step, checkpoint: id, fault }, `checkpoint_corrupt: quarantined, going on ${next}`)
   }
   return null
 }

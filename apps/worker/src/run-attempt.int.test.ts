@@ -71,12 +71,12 @@ describe('runAttempt', () => {
     const png = await sharp(await rig.store.getBytes(stored.key)).metadata()
     expect(png).toMatchObject({ format: 'png', width: 8 * 18 + 2, height: 2 * 18 + 2, channels: 1 })
     const keys: string[] = []
-    for await (const key of rig.store.list(`jobs/${job.id}/`)) keys.push(key)
+    for await (const { key } of rig.store.list(`jobs/${job.id}/`)) keys.push(key)
     expect(keys).toHaveLength(samples.length + checkpoints.length)
     await expect(open(join(rig.dataDir, 'spool', `${job.id}-1`))).rejects.toThrow('ENOENT')
   })
 
-  test('a trainer killed with -9 costs an attempt, not a bit', async () => {
+  test('F13: a trainer killed with -9 costs an attempt, not a bit, and nobody waits for its lease', async () => {
     const spec = { budget: { generatorSteps: 300 }, sampling: { every: 100, count: 4 }, checkpoint: { everySteps: 25 } }
     const whole = await rig.submit(spec)
     const broken = await rig.submit(spec)
@@ -86,7 +86,7 @@ describe('runAttempt', () => {
     await aCheckpointOf(broken.id)
     process.kill(await trainerOf(broken.id, 1), 'SIGKILL')
     expect(await attempt).toBe('queued')
-    expect(await stateOf(rig.db, broken.id)).toEqual({ state: 'queued', reason: 'trainer_error', attempt: 1 })
+    expect(await stateOf(rig.db, broken.id)).toEqual({ state: 'queued', reason: 'trainer_killed', attempt: 1 })
     expect((await getJob(rig.db, broken.id))!.message).toContain('SIGKILL')
     const { step } = (await newestCheckpoint(rig.db, broken.id))!
     expect(await runAttempt(rig.deps('b'), broken.id, never)).toBe('succeeded')
@@ -111,7 +111,7 @@ describe('runAttempt', () => {
     expect(isAlive(pid)).toBe(false)
   })
 
-  test('a corrupt newest checkpoint is quarantined, the one before it is used', async () => {
+  test('F24: a corrupt newest checkpoint is quarantined, the one before it is used, and an event says so', async () => {
     const job = await rig.submit({ ...long, checkpoint: { everySteps: 20, keep: 100 } })
     const preempt = new AbortController()
     const attempt = runAttempt(rig.deps('a'), job.id, { ...never, preempt: preempt.signal })
@@ -131,6 +131,12 @@ describe('runAttempt', () => {
     expect(
       rig.lines.find((line) => line.msg === 'training' && line.jobId === job.id && line.attempt === 2),
     ).toMatchObject({ step: before!.step })
+    expect(await listEvents(rig.db, job.id)).toContainEqual(
+      expect.objectContaining({
+        reason: 'checkpoint_corrupt',
+        message: expect.stringContaining(`the one of step ${before!.step} is used`),
+      }),
+    )
   })
 
   test('an attempt that lost its job writes nothing any more and kills its trainer', async () => {
@@ -138,8 +144,11 @@ describe('runAttempt', () => {
     const zombie = runAttempt(rig.deps('a'), job.id, never)
     const pid = await trainerOf(job.id, 1)
     await aCheckpointOf(job.id)
-    await rig.db.pool.query(`UPDATE job SET lease_until = now() - interval '1 second' WHERE id = $1`, [job.id])
-    expect(await reconcile(rig.db)).toMatchObject({ requeued: 1 })
+    // Again when a renewal came between the two.
+    await until(async () => {
+      await rig.db.pool.query(`UPDATE job SET lease_until = now() - interval '1 second' WHERE id = $1`, [job.id])
+      return (await reconcile(rig.db)).requeued
+    })
     const claim = await claimJob(rig.db, { jobId: job.id, workerId: 'b', leaseSeconds: LEASE_SECONDS })
     const atTakeover = await everythingOf(job.id)
 
@@ -210,7 +219,7 @@ describe('runAttempt', () => {
     })
   })
 
-  test('divergence fails the job and says where; it is not retried', async () => {
+  test('F33: divergence fails the job and says where; it is not retried, and the checkpoint before it is kept', async () => {
     const job = await rig.submit(long)
     const preempt = new AbortController()
     const attempt = runAttempt(rig.deps('a'), job.id, { ...never, preempt: preempt.signal })
@@ -226,6 +235,8 @@ describe('runAttempt', () => {
       message: expect.stringMatching(/not finite from generator step \d+/),
       attempt: 2,
     })
+    expect((await rig.curve(job.id)).w_estimate!.last).toContain('NaN')
+    expect(await newestCheckpoint(rig.db, job.id)).toMatchObject({ attempt: 1, quarantined: false })
   })
 
   test('a job that somebody else has is left alone', async () => {

@@ -1,8 +1,8 @@
 // One attempt of one job, from claim to booking. Reads top to bottom.
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, type Job } from '@kantor/contracts'
-import { prepareImages } from '@kantor/datasets'
+import { AppError, type Job, type Reason } from '@kantor/contracts'
+import { DatasetChanged, prepareImages } from '@kantor/datasets'
 import {
   claimJob,
   type Claim,
@@ -11,6 +11,7 @@ import {
   FencedError,
   finishAttempt,
   markRunning,
+  noteAttempt,
   quarantineCheckpoint,
   rollbackCurve,
 } from '@kantor/db'
@@ -20,10 +21,11 @@ import { planBudget } from './budget-plan.js'
 import { Intent, Interrupted, type Wish } from './intent.js'
 import { holdLease } from './lease.js'
 import { outlast } from './patience.js'
-import { createPersister } from './persist-event.js'
+import { createPersister, StorageRefused } from './persist-event.js'
 import { ProgressMeter } from './progress.js'
 import { fetchResume } from './resume.js'
 import { superviseTrainer } from './supervise-trainer.js'
+import type { Obstacle } from './trainer/protocol.js'
 import type { TrainerDevice } from './trainer-process.js'
 import { judge, type Verdict } from './verdict.js'
 
@@ -35,6 +37,8 @@ export interface WorkerDeps {
   /** Spool and caches live below it. */
   dataDir: string
   leaseSeconds: number
+  /** A trainer without progress for so long is killed; twenty of its usual steps are always allowed. */
+  stallSeconds: number
   device: TrainerDevice
 }
 
@@ -103,14 +107,7 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
     ).catch((error: unknown) => {
       throw error instanceof AppError ? new DatasetFailed(error) : error
     })
-    const resume = await fetchResume({
-      db,
-      store,
-      jobId: fence.jobId,
-      newest: claim.resume,
-      directory: spool,
-      ...patience,
-    })
+    const resume = await fetchResume({ db, store, fence, newest: claim.resume, directory: spool, ...patience })
     if (fence.epoch > 1) await outlast('curve rollback', () => rollbackCurve(db, fence, resume?.step ?? 0), patience)
 
     const fail = (error: unknown) => {
@@ -118,16 +115,23 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
       broken ??= error
       intent.raise(error instanceof FencedError ? 'lost' : 'abandon')
     }
-    const persister = createPersister({ db, store, fence, keep: spec.checkpoint.keep, intent, log, onError: fail })
+    // One after another: the end of a standstill must not be told before its beginning.
+    let told: Promise<void> = Promise.resolve()
+    const tell = (what: string, action: () => Promise<void>) => {
+      told = told.then(() => outlast(what, action, { signal: intent.reached('abandon'), log })).catch(fail)
+    }
+    const persister = createPersister({ db, store, fence, retention: spec.checkpoint, intent, log, onError: fail })
     const { last, end } = await superviseTrainer({
       start: { spec, imagesDirectory, spoolDirectory: spool, resumeFile: resume?.file ?? null },
       device: deps.device,
+      stallSeconds: deps.stallSeconds,
       intent,
       log,
-      onReady: () =>
-        void outlast('first step', () => markRunning(db, fence), { signal: intent.reached('abandon'), log }).catch(
-          fail,
-        ),
+      onReady: (determinism) => tell('first step', () => markRunning(db, fence, determinism)),
+      onObstacle: (obstacle, detail) => {
+        log.warn({ obstacle, detail }, obstacle === null ? 'training goes on' : 'training stands still')
+        tell('event', () => noteAttempt(db, fence, noteOf(obstacle, detail ?? persister.outage)))
+      },
       onPoints: (points) => meter.add(points),
       persist: (message) => persister.persist(message),
     })
@@ -139,7 +143,10 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
       },
     )
     persister.close()
-    if (resume && last?.type === 'failed' && last.kind === 'checkpoint') await quarantineCheckpoint(db, resume.id)
+    await told
+    if (resume && last?.type === 'failed' && last.kind === 'checkpoint') {
+      await quarantineCheckpoint(db, fence, { id: resume.id, fault: last.message })
+    }
     if (broken !== undefined) return judgeError(broken, intent.current)
     // A trainer's `done` counts only when everything it made is durable.
     return judge(intent.current, drained ? last : undefined, end)
@@ -148,12 +155,27 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
   }
 }
 
+/** What a person is told while training stands still; `detail` is what the obstacle itself says. */
+function noteOf(obstacle: Obstacle | null, detail: string | undefined): { reason: Reason; message?: string } {
+  if (obstacle === null) return { reason: 'storage_resumed' }
+  const why = detail === undefined ? '' : `: ${detail}`
+  return { reason: 'storage_paused', message: `training stands still, ${obstacles[obstacle]}${why}` }
+}
+
+const obstacles: Record<Obstacle, string> = {
+  object_store: 'the object store has not taken its checkpoints and samples yet',
+  database: 'the database has not taken its points yet',
+  disk: 'the disk of its worker is full',
+}
+
 /** The dataset is at fault, not this machine: another attempt would meet the same. */
 class DatasetFailed extends Error {
   override name = 'DatasetFailed'
+  readonly reason: 'dataset_error' | 'dataset_changed'
 
   constructor(cause: AppError) {
     super(cause.detail, { cause })
+    this.reason = cause instanceof DatasetChanged ? 'dataset_changed' : 'dataset_error'
   }
 }
 
@@ -163,7 +185,8 @@ function judgeError(error: unknown, wish: Wish | undefined): Verdict {
   if (error instanceof Interrupted) return judge(wish, undefined, undefined)
   if (wish === 'cancel') return { to: 'cancelled', reason: 'user' }
   const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof DatasetFailed) return { to: 'failed', reason: 'dataset_error', message }
+  if (error instanceof DatasetFailed) return { to: 'failed', reason: error.reason, message }
+  if (error instanceof StorageRefused) return { to: 'queued', reason: 'storage_error', message }
   return {
     to: 'queued',
     reason: 'trainer_error',

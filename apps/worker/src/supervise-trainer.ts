@@ -1,19 +1,22 @@
 import type { Logger } from '@kantor/runtime'
 import type { Intent, Wish } from './intent.js'
+import { watchForStall } from './stall-watch.js'
 import { startTrainer, type TrainerEnd, type TrainerOptions } from './trainer-process.js'
-import type { CheckpointFile, FromTrainer, Points, SampleFile } from './trainer/protocol.js'
+import type { CheckpointFile, FromTrainer, Obstacle, Points, SampleFile } from './trainer/protocol.js'
 import type { LastMessage } from './verdict.js'
 
 /** A cancelled trainer ends between two native calls; one that does not is killed, since nothing of it is wanted. */
 const KILL_AFTER_MS = 10_000
-/** Longest silence before a trainer counts as hung; it gives a sign of life between critic steps, and one may be long. */
-const HUNG_AFTER_MS = 20 * 60_000
 
 export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage'> {
   intent: Intent
   log: Logger
-  onReady: () => void
+  /** Without progress for so long it is killed; see `watchForStall`. */
+  stallSeconds: number
+  onReady: (determinism: 'bitwise' | 'best-effort') => void
   onPoints: (points: Points) => void
+  /** Training stands still for something, or, with null, goes on. */
+  onObstacle: (obstacle: Obstacle | null, detail?: string) => void
   /** Resolves when the trainer may send more of this kind. Rejections are the persister's own affair. */
   persist: (message: Points | SampleFile | CheckpointFile) => Promise<void>
 }
@@ -22,26 +25,36 @@ export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage'> {
 export async function superviseTrainer(
   options: SuperviseOptions,
 ): Promise<{ last: LastMessage | undefined; end: TrainerEnd }> {
-  const { intent, log, onReady, onPoints, persist } = options
+  const { intent, log, onReady, onPoints, onObstacle, persist } = options
   let last: LastMessage | undefined
-  let hung: NodeJS.Timeout | undefined
+  let hungSeconds: number | null = null
+  let batches = 0
+  let obstacle: Obstacle | null = null
 
   const onMessage = (message: FromTrainer) => {
-    hung?.refresh()
     switch (message.type) {
-      case 'alive':
-        if (message.waitsFor !== undefined) log.warn({ waitsFor: message.waitsFor }, 'training stands still')
+      case 'alive': {
+        const { waitsFor = null, detail } = message
+        if (message.batches !== batches || waitsFor !== null) watch.progress()
+        batches = message.batches
+        if (waitsFor !== obstacle) onObstacle(waitsFor, detail)
+        obstacle = waitsFor
         return
+      }
       case 'ready':
+        watch.progress()
         log.info({ step: message.step, determinism: message.determinism, pid: trainer.pid }, 'training')
-        return onReady()
+        return onReady(message.determinism)
       case 'done':
       case 'failed':
         if (message.type === 'failed') log.error({ kind: message.kind, stack: message.stack }, message.message)
         last = message
         return
       default: {
-        if (message.type === 'points') onPoints(message)
+        if (message.type === 'points') {
+          watch.steps(message.steps.at(-1) ?? 0, message.elapsedSeconds)
+          onPoints(message)
+        } else watch.progress()
         const { seq } = message
         persist(message).then(
           () => trainer.send({ type: 'ack', seq }),
@@ -52,10 +65,11 @@ export async function superviseTrainer(
   }
 
   const trainer = startTrainer({ ...options, onMessage })
-  hung = setTimeout(() => {
-    log.error({ silentMs: HUNG_AFTER_MS }, 'the trainer hangs')
+  const watch = watchForStall(options.stallSeconds, (seconds) => {
+    log.error({ seconds }, 'the trainer makes no progress: killed')
+    hungSeconds = seconds
     trainer.kill('SIGKILL')
-  }, HUNG_AFTER_MS)
+  })
   let insist: NodeJS.Timeout | undefined
   const tell = (wish: Wish) => {
     if (wish === 'preempt' || wish === 'stop') return trainer.send({ type: 'stop' })
@@ -65,9 +79,9 @@ export async function superviseTrainer(
   }
   const stopListening = intent.listen(tell)
   try {
-    return { end: await trainer.ended, last }
+    return { end: { ...(await trainer.ended), hungSeconds }, last }
   } finally {
-    clearTimeout(hung)
+    watch.stop()
     clearTimeout(insist)
     stopListening()
   }

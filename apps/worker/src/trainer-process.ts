@@ -43,6 +43,8 @@ export interface TrainerEnd {
   lastWords: string
   /** The kernel killed some process for want of memory while this one ran; false where the kernel does not tell. */
   oomKill: boolean
+  /** It was killed after so long without progress; null when it ended in another way. */
+  hungSeconds: number | null
 }
 
 export interface TrainerProcess {
@@ -50,7 +52,7 @@ export interface TrainerProcess {
   send(message: ToTrainer): void
   kill(signal: NodeJS.Signals): void
   /** After exit, and after the last message was delivered. */
-  readonly ended: Promise<TrainerEnd>
+  readonly ended: Promise<Omit<TrainerEnd, 'hungSeconds'>>
 }
 
 export interface TrainerOptions {

@@ -7,6 +7,7 @@ const anEnd = (over: Partial<TrainerEnd> = {}): TrainerEnd => ({
   signal: null,
   lastWords: '',
   oomKill: false,
+  hungSeconds: null,
   ...over,
 })
 const done = (outcome: 'budget' | 'stopped' | 'cancelled'): LastMessage => ({ type: 'done', step: 10, outcome })
@@ -45,7 +46,7 @@ describe('judge', () => {
   test('a trainer that dies while it should stop has not stopped', () => {
     expect(judge('stop', undefined, anEnd({ code: null, signal: 'SIGSEGV' }))).toMatchObject({
       to: 'queued',
-      reason: 'trainer_error',
+      reason: 'trainer_killed',
     })
   })
 
@@ -54,6 +55,8 @@ describe('judge', () => {
     ['out_of_memory', 'failed', 'out_of_memory'],
     ['dataset', 'failed', 'dataset_error'],
     ['checkpoint', 'queued', 'checkpoint_corrupt'],
+    ['incompatible', 'failed', 'incompatible_checkpoint'],
+    ['spec', 'failed', 'invalid_spec'],
     ['error', 'queued', 'trainer_error'],
   ] as const)('a trainer that says %s: %s (%s)', (kind, to, reason) => {
     expect(judge(undefined, failed(kind), anEnd({ code: 81 }))).toMatchObject({
@@ -63,12 +66,30 @@ describe('judge', () => {
     })
   })
 
-  test('SIGKILL is lack of memory only when the kernel says so', () => {
+  test.each(['SIGKILL', 'SIGSEGV', 'SIGBUS'] as const)('F13: a death by %s is told as one', (signal) => {
+    expect(judge(undefined, undefined, anEnd({ code: null, signal, lastWords: 'libtensorflow' }))).toEqual({
+      to: 'queued',
+      reason: 'trainer_killed',
+      message: `the trainer was killed by ${signal}; its last words: libtensorflow`,
+    })
+  })
+
+  test('F19: one that was killed because it made no progress hung, whatever else is said of it', () => {
+    const end = anEnd({ code: null, signal: 'SIGKILL', oomKill: true, hungSeconds: 600 })
+
+    expect(judge(undefined, undefined, end)).toEqual({
+      to: 'queued',
+      reason: 'hung',
+      message: expect.stringContaining('600 s'),
+    })
+  })
+
+  test('F13: SIGKILL is lack of memory only when the kernel says so', () => {
     const killed = { code: null, signal: 'SIGKILL' } as const
 
     expect(judge(undefined, undefined, anEnd(killed))).toMatchObject({
       to: 'queued',
-      reason: 'trainer_error',
+      reason: 'trainer_killed',
       message: expect.stringContaining('SIGKILL'),
     })
     expect(judge(undefined, undefined, anEnd({ ...killed, oomKill: true }))).toMatchObject({

@@ -20,6 +20,7 @@ const failures = {
   dataset: { to: 'failed', reason: 'dataset_error' },
   spec: { to: 'failed', reason: 'invalid_spec' },
   checkpoint: { to: 'queued', reason: 'checkpoint_corrupt' },
+  incompatible: { to: 'failed', reason: 'incompatible_checkpoint' },
   error: { to: 'queued', reason: 'trainer_error' },
 } as const satisfies Record<
   Extract<LastMessage, { type: 'failed' }>['kind'],
@@ -51,7 +52,14 @@ function explain({ kind, message }: Extract<LastMessage, { type: 'failed' }>): s
 }
 
 /** A process that ended without a word. */
-function judgeDeath({ code, signal, lastWords, oomKill }: TrainerEnd): NonNullable<Verdict> {
+function judgeDeath({ code, signal, lastWords, oomKill, hungSeconds }: TrainerEnd): NonNullable<Verdict> {
+  if (hungSeconds !== null) {
+    return {
+      to: 'queued',
+      reason: 'hung',
+      message: `the trainer made no progress for ${Math.round(hungSeconds)} s and was killed`,
+    }
+  }
   if ((signal === 'SIGKILL' && oomKill) || tellsOutOfMemory(lastWords)) {
     const who =
       signal === 'SIGKILL' ? 'the kernel killed the trainer because memory ran out' : 'the trainer ran out of memory'
@@ -61,7 +69,7 @@ function judgeDeath({ code, signal, lastWords, oomKill }: TrainerEnd): NonNullab
       message: `${who}: use a smaller batchSize, imageSize or fewer filters`,
     }
   }
-  const how = signal ? `was killed by ${signal}` : `exited with code ${code ?? 'unknown'}`
   const words = lastWords ? `; its last words: ${lastWords.slice(-500)}` : ' and said nothing'
-  return { to: 'queued', reason: 'trainer_error', message: `the trainer ${how}${words}` }
+  if (signal) return { to: 'queued', reason: 'trainer_killed', message: `the trainer was killed by ${signal}${words}` }
+  return { to: 'queued', reason: 'trainer_error', message: `the trainer exited with code ${code ?? 'unknown'}${words}` }
 }

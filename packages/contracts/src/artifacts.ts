@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SeriesName } from './curve.js'
 
 /** A PNG grid of images from the job's fixed latents. */
 export const Sample = z
@@ -30,7 +31,12 @@ export const Checkpoint = z
     attempt: z.int(),
     sizeBytes: z.int(),
     sha256: z.string(),
+    /** Its bytes were found damaged: kept for people to see, never resumed from. */
     quarantined: z.boolean(),
+    /** Kept until a person unpins it, whatever the job's retention says. */
+    pinned: z.boolean(),
+    /** The median of each series over the 101 points up to its step; null where none was finite. */
+    medians: z.partialRecord(SeriesName, z.number().nullable()),
     url: z.string(),
     createdAt: z.iso.datetime(),
   })

@@ -37,7 +37,6 @@ export {
   Lint,
   ownedStates,
   Progress,
-  Reason,
   terminalStates,
   transitions,
 } from './job.js'
@@ -45,6 +44,7 @@ export { applyPreset, Budget, JobSpec, JobSpecInput, Preset, presets, Schedule }
 export { allows, Scope } from './keys.js'
 export { Objective, type ObjectiveKind, WganClip, WganGp } from './objectives.js'
 export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
+export { Reason, reasonCatalogue, remedyOf } from './reasons.js'
 export {
   type BodyLimit,
   defaultBodyLimit,

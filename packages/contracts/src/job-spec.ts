@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Model } from './architectures.js'
+import { SeriesName } from './curve.js'
 import { DatasetRef } from './datasets.js'
 import { Objective } from './objectives.js'
 import { Optimizer } from './optimizers.js'
@@ -59,8 +60,18 @@ const specShape = {
     .strictObject({
       everySteps: z.int().min(2).max(1_000_000).default(500),
       everySeconds: z.int().min(5).max(86_400).default(300),
-      /** Newest checkpoints that are kept. */
+      /** Newest checkpoints that are kept. The others are removed unless one of the next two keeps them, or a person pins them. */
       keep: z.int().min(1).max(100).default(3),
+      /** The first checkpoint at or after each multiple of this many generator steps is kept too. */
+      keepEvery: z.int().min(2).max(1_000_000).optional(),
+      /** So are the best, by the median of a series over the 101 points up to each checkpoint. */
+      keepBest: z
+        .strictObject({
+          metric: SeriesName.default('w_estimate'),
+          goal: z.enum(['min', 'max']).default('min'),
+          count: z.int().min(1).max(20).default(1),
+        })
+        .optional(),
     })
     .prefault({}),
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { JobSpec, JobSpecInput, Preset } from './job-spec.js'
+import { Reason } from './reasons.js'
 import { text } from './strings.js'
 
 export const JobState = z
@@ -41,30 +42,6 @@ export const transitions: Record<JobState, readonly JobState[]> = {
   failed: [],
 }
 
-/** Why a job is in its state: stable, documented names. */
-export const Reason = z
-  .enum([
-    'submitted',
-    'claimed',
-    'first_step',
-    'budget_reached',
-    'user',
-    'preempted',
-    'worker_lost',
-    'lease_expired',
-    'trainer_error',
-    'diverged',
-    'out_of_memory',
-    'poison',
-    'dataset_error',
-    'dataset_changed',
-    'checkpoint_corrupt',
-    'storage_error',
-    'invalid_spec',
-  ])
-  .meta({ id: 'Reason' })
-export type Reason = z.infer<typeof Reason>
-
 export const Progress = z.object({
   /** Generator steps done, and the step at which the budget ends (null when only seconds bound it). */
   step: z.int(),
@@ -98,6 +75,12 @@ export const Job = z
     attempt: z.int(),
     worker: z.string().nullable(),
     progress: Progress.nullable(),
+    /** Whether the same spec gives the same bits again on a machine like its own; null before the first step. */
+    determinism: z.enum(['bitwise', 'best-effort']).nullable(),
+    /** False once a resumed attempt computed a step again and got other bits; null while nothing promises equal ones. */
+    reproducible: z.boolean().nullable(),
+    /** A queued job that crashed is not tried again before this; null when nothing holds it back. */
+    notBefore: z.iso.datetime().nullable(),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().nullable(),
     finishedAt: z.iso.datetime().nullable(),
@@ -128,6 +111,7 @@ export type CreateJobInput = z.input<typeof CreateJob>
 export const CreateJobs = z.strictObject({ jobs: z.array(CreateJob).min(1).max(1000) })
 export type CreateJobs = z.infer<typeof CreateJobs>
 
+/** A move from one state to another, or, where `from` and `to` are the same, something worth telling within a state. */
 export const JobEvent = z
   .object({
     seq: z.int(),

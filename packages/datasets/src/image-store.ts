@@ -35,7 +35,16 @@ export function versionPrefix(id: string, version: string, part: 'original' | nu
   return `datasets/${id}/${version}/${part}`
 }
 
-/** The object's bytes, or AppError `internal` when they are not those that the manifest promised. */
+/** The bytes are whole and not those of the version that was imported. Training on them would mix two datasets in one run. */
+export class DatasetChanged extends AppError {
+  override name = 'DatasetChanged'
+
+  constructor(detail: string) {
+    super('internal', detail)
+  }
+}
+
+/** The object's bytes, or DatasetChanged when they are not those that the manifest promised. */
 export async function getVerified(
   store: ImageStore,
   key: string,
@@ -43,9 +52,8 @@ export async function getVerified(
 ): Promise<Uint8Array> {
   const bytes = await store.getBytes(key)
   if (bytes.byteLength === expected.sizeBytes && sha256(bytes) === expected.sha256) return bytes
-  throw new AppError(
-    'internal',
-    `the stored object ${key} is damaged: its hash differs from the manifest's; import the dataset again`,
+  throw new DatasetChanged(
+    `the stored object ${key} is damaged or was replaced: its hash differs from the manifest's; import the dataset again`,
   )
 }
 

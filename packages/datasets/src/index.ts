@@ -1,6 +1,6 @@
 export { type DemoBaselines, demoBaselines } from './demo-baselines.js'
 export { type ImportOptions, importDataset } from './import-dataset.js'
-export type { ImageStore } from './image-store.js'
+export { DatasetChanged, type ImageStore } from './image-store.js'
 export type { PreparedManifest } from './manifests.js'
 export { type ImageFiles, openImages } from './open-images.js'
 export { type PreparedImages, prepareImages, type PrepareOptions } from './prepare-images.js'

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { createMapStore, type MapStore } from '../fixtures/map-store.js'
 import { idx, idxImages, png, scratchDirectory, write } from '../fixtures/source-files.js'
+import { DatasetChanged } from './image-store.js'
 import { importDataset } from './import-dataset.js'
 import { openImages } from './open-images.js'
 import { prepareImages } from './prepare-images.js'
@@ -147,8 +148,22 @@ describe('prepareImages and openImages', () => {
     store.objects.set(key, new Uint8Array(store.objects.get(key) ?? []).fill(1, 0, 1))
     const cacheDir = await scratchDirectory()
 
-    await expect(prepareImages({ ...options, cacheDir })).rejects.toThrow(/damaged/)
+    await expect(prepareImages({ ...options, cacheDir })).rejects.toThrow(DatasetChanged)
     expect(await readdir(cacheDir)).toEqual([])
+  })
+
+  test('F38: images that were replaced whole, manifest and all, are not taken for those that were imported', async () => {
+    const store = createMapStore()
+    const { options } = await prepare(store)
+    const key = `datasets/tiny/${options.dataset.version}/8/manifest.json`
+    const manifest = new TextDecoder().decode(store.objects.get(key))
+    store.objects.set(key, Buffer.from(manifest.replace(options.dataset.contentHash, 'ab'.repeat(32))))
+    const cacheDir = await scratchDirectory()
+
+    await expect(prepareImages({ ...options, cacheDir })).rejects.toThrow(DatasetChanged)
+    expect(await readdir(cacheDir)).toEqual([])
+    // What this worker brought here before is still what was imported.
+    await prepareImages(options)
   })
 
   test('a manifest cannot name a path', async () => {
@@ -166,10 +181,12 @@ describe('prepareImages and openImages', () => {
     const { options } = await prepare(store)
     const ask = (change: object) => prepareImages({ ...options, ...change })
 
-    await expect(ask({ dataset: { id: 'tiny', version: '0123456789abcdef' } })).rejects.toMatchObject({
+    await expect(ask({ dataset: { ...options.dataset, version: '0123456789abcdef' } })).rejects.toMatchObject({
       code: 'not-found',
     })
-    await expect(ask({ dataset: { id: 'tiny', version: '../../../../etc' } })).rejects.toThrow(/not a dataset version/)
+    await expect(ask({ dataset: { ...options.dataset, version: '../../../../etc' } })).rejects.toThrow(
+      /not a dataset version/,
+    )
     await expect(ask({ imageSize: 0.5 })).rejects.toThrow(/image size/)
   })
 })

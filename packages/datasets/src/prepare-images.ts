@@ -5,7 +5,15 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError, type Dataset } from '@kantor/contracts'
 import { decodeImage } from './decode-image.js'
-import { getStoredManifest, getVerified, type ImageStore, putFiles, putManifest, versionPrefix } from './image-store.js'
+import {
+  DatasetChanged,
+  getStoredManifest,
+  getVerified,
+  type ImageStore,
+  putFiles,
+  putManifest,
+  versionPrefix,
+} from './image-store.js'
 import {
   manifestFile,
   type OriginalManifest,
@@ -17,7 +25,7 @@ import { createCachingResizer, type RawImage } from './resize.js'
 import { defaultShardBytes, ShardWriter } from './shard-writer.js'
 
 export interface PrepareOptions {
-  dataset: Pick<Dataset, 'id' | 'version'>
+  dataset: Pick<Dataset, 'id' | 'version' | 'contentHash'>
   /** Pixels per side. */
   imageSize: number
   store: ImageStore
@@ -35,14 +43,15 @@ export interface PreparedImages {
 /**
  * Brings a dataset at one image size into the cache: from the cache, else from the store, else made from the
  * originals and put into the store for everyone. Bytes from the store are verified by hash; a directory appears in the
- * cache whole or not at all. Any number of processes may do this at once. AppError `not-found` when the version was never imported.
+ * cache whole or not at all. Any number of processes may do this at once. AppError `not-found` when the version was never imported;
+ * DatasetChanged when what is there is not what was.
  */
 export async function prepareImages(options: PrepareOptions): Promise<PreparedImages> {
   const { dataset, imageSize, store, cacheDir, shardBytes = defaultShardBytes } = options
   const prefix = versionPrefix(dataset.id, dataset.version, imageSize)
   const directory = join(cacheDir, dataset.id, dataset.version, String(imageSize))
   const cached = await readCached(directory)
-  if (cached) return { directory, manifest: cached }
+  if (cached?.contentHash === dataset.contentHash) return { directory, manifest: cached }
 
   await sweepPartial(cacheDir)
   const scratch = join(cacheDir, `${partialPrefix}${randomUUID()}`)
@@ -53,6 +62,12 @@ export async function prepareImages(options: PrepareOptions): Promise<PreparedIm
       const made = await makeImages(dataset, imageSize, store, scratch, shardBytes)
       await putFiles(store, prefix, scratch, [...made.shards, made.labels])
       manifest = await putManifest(store, prefix, made)
+    }
+    if (manifest.contentHash !== dataset.contentHash) {
+      throw new DatasetChanged(
+        `the images of ${dataset.id}@${dataset.version} in the object store have the content hash ${manifest.contentHash}, ` +
+          `those that were imported have ${dataset.contentHash}`,
+      )
     }
     await fetchMissing(store, prefix, scratch, manifest)
     await writeFile(join(scratch, manifestFile), serializeManifest(manifest))

@@ -121,7 +121,7 @@ describe('checkpoints', () => {
     const newest = await addCheckpoint(db, fence, aCheckpoint(1000))
     expect((await newestCheckpoint(db, job.id))?.step).toBe(1000)
 
-    await quarantineCheckpoint(db, newest.id)
+    await quarantineCheckpoint(db, fence, { id: newest.id, fault: 'it is damaged' })
 
     expect((await newestCheckpoint(db, job.id))?.step).toBe(500)
     expect(await stepsOf(job.id)).toEqual([1000, 500])
@@ -146,16 +146,16 @@ describe('checkpoints', () => {
     const { job, fence } = await start()
     const added = []
     for (const step of [1, 2, 3, 4, 5]) added.push(await addCheckpoint(db, fence, aCheckpoint(step)))
-    await quarantineCheckpoint(db, added[4]!.id)
+    await quarantineCheckpoint(db, fence, { id: added[4]!.id, fault: 'it is damaged' })
 
-    const keys = await retireCheckpoints(db, fence, 3)
+    const keys = await retireCheckpoints(db, fence, { keep: 3 })
 
     expect(keys).toHaveLength(2)
     expect(await stepsOf(job.id)).toEqual([4, 3, 2])
-    expect(await retireCheckpoints(db, fence, 0)).toHaveLength(2)
+    expect(await retireCheckpoints(db, fence, { keep: 0 })).toHaveLength(2)
     expect(await stepsOf(job.id)).toEqual([4])
-    expect(await retireCheckpoints(db, fence, 3)).toEqual([])
-    await expect(retireCheckpoints(db, { ...fence, epoch: 9 }, 1)).rejects.toThrow(FencedError)
+    expect(await retireCheckpoints(db, fence, { keep: 3 })).toEqual([])
+    await expect(retireCheckpoints(db, { ...fence, epoch: 9 }, { keep: 1 })).rejects.toThrow(FencedError)
   })
 
   test('come in pages', async () => {

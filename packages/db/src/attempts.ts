@@ -1,6 +1,6 @@
 import type { JobState, Progress, Reason } from '@kantor/contracts'
 import type { Transaction } from './database.js'
-import type { OwnedJobRow } from './job-row.js'
+import { jobColumns, type OwnedJobRow } from './job-row.js'
 import { moveJob } from './transition.js'
 
 export interface AttemptEnd {
@@ -11,8 +11,17 @@ export interface AttemptEnd {
   progress?: Progress | undefined
 }
 
-/** Ends of an attempt that say something about the job rather than about its surroundings. */
-const crashReasons: readonly Reason[] = ['trainer_error', 'worker_lost', 'lease_expired']
+/** Ends of an attempt that may be the job's own doing: they count towards `poison`. */
+const crashReasons: readonly Reason[] = [
+  'trainer_error',
+  'trainer_killed',
+  'hung',
+  'storage_error',
+  'worker_lost',
+  'lease_expired',
+]
+/** Of these, those after which the same machine could try again in the next moment: it waits instead, and others get a turn. */
+const pausingReasons: readonly Reason[] = ['trainer_error', 'trainer_killed', 'hung', 'storage_error']
 /** Crashes without a new checkpoint between them that end a job. */
 const MAX_CRASHES = 3
 
@@ -36,7 +45,20 @@ export async function endAttempt(
      WHERE job_id = $1 AND epoch = $2`,
     [job.id, job.epoch, outcome.to, outcome.reason, outcome.message ?? null],
   )
-  return moveJob(tx, job, { ...outcome, actor })
+  const moved = await moveJob(tx, job, { ...outcome, actor })
+  const pauses = moved.state === 'queued' && pausingReasons.includes(outcome.reason)
+  return pauses ? holdBack(tx, moved, crashes) : moved
+}
+
+/** 5 s after the first crash, twice as long after each further one, 10 minutes at most; a random part keeps many jobs from coming back at once. */
+async function holdBack(tx: Transaction, job: OwnedJobRow, crashes: number): Promise<OwnedJobRow> {
+  const { rows } = await tx.query<OwnedJobRow>(
+    `UPDATE job SET not_before = clock_timestamp() +
+       make_interval(secs => least(600, 5 * 2 ^ ($2::int - 1)) * (0.5 + random() / 2))
+     WHERE id = $1 RETURNING ${jobColumns}`,
+    [job.id, Math.max(1, Math.min(crashes, 20))],
+  )
+  return rows[0]!
 }
 
 function decide(job: OwnedJobRow, end: AttemptEnd, crashes: number): Omit<AttemptEnd, 'progress'> {

@@ -2,7 +2,9 @@ import { AppError, Checkpoint, type CurvePoint } from '@kantor/contracts'
 import { type Page, type PageQuery, readStepCursor, stepCursor, toPage } from './cursor.js'
 import { insertPoints } from './curve-write.js'
 import { type Database, query, type Transaction } from './database.js'
-import { type Fence, sequencedTransaction } from './fence.js'
+import { mediansUpTo } from './curve-medians.js'
+import { type Fence, fencedTransaction, sequencedTransaction } from './fence.js'
+import { noteJob } from './transition.js'
 
 export interface StoredCheckpoint extends Checkpoint {
   /** The object's key in storage. */
@@ -15,13 +17,14 @@ export interface NewCheckpoint extends Pick<Checkpoint, 'id' | 'step' | 'sizeByt
   points: CurvePoint[]
 }
 
-interface CheckpointRow extends Omit<StoredCheckpoint, 'attempt' | 'url' | 'sizeBytes' | 'createdAt'> {
+interface CheckpointRow extends Omit<StoredCheckpoint, 'attempt' | 'url' | 'sizeBytes' | 'medians' | 'createdAt'> {
   epoch: number
+  medians: unknown
   sizeBytes: bigint | string
   createdAt: Date
 }
 
-const columns = `id, job_id AS "jobId", epoch, step, key, size_bytes AS "sizeBytes", sha256, quarantined,
+const columns = `id, job_id AS "jobId", epoch, step, key, size_bytes AS "sizeBytes", sha256, quarantined, pinned, medians,
   created_at AS "createdAt"`
 // The newest attempt's chain first: what an earlier attempt reached beyond it was not good enough to resume from.
 const newestFirst = 'epoch DESC, step DESC'
@@ -45,8 +48,8 @@ export async function addCheckpoint(db: Database, fence: Fence, checkpoint: NewC
   return sequencedTransaction(db, fence, async (tx, seq) => {
     await insertPoints(tx, fence, seq, checkpoint.points)
     await tx.query(
-      `INSERT INTO checkpoint (id, job_id, epoch, step, key, size_bytes, sha256)
-       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+      `INSERT INTO checkpoint (id, job_id, epoch, step, key, size_bytes, sha256, medians)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, (${mediansUpTo('$2', '$4')})) ON CONFLICT DO NOTHING`,
       [
         checkpoint.id,
         fence.jobId,
@@ -86,12 +89,31 @@ export async function getCheckpoint(db: Database, id: string): Promise<StoredChe
   return row && toStored(row)
 }
 
-/** Its bytes are not what the row says: it stays listed for people, and nothing resumes from it again. */
-export async function quarantineCheckpoint(db: Database, id: string): Promise<void> {
-  await db.prisma.checkpoint.updateMany({ where: { id }, data: { quarantined: true } })
-}
-
 const newestGood = `SELECT ${columns} FROM checkpoint WHERE job_id = $1 AND NOT quarantined ORDER BY ${newestFirst} LIMIT 1`
+
+/**
+ * Its bytes are not what the row says: it stays listed for people, and nothing resumes from it again. Answers the one before it, null
+ * when none is left, and an event tells all of it. FencedError.
+ */
+export async function quarantineCheckpoint(
+  db: Database,
+  fence: Fence,
+  { id, fault }: { id: string; fault: string },
+): Promise<StoredCheckpoint | null> {
+  return fencedTransaction(db, fence, async (tx, job) => {
+    const { rows } = await tx.query<{ step: number }>(
+      'UPDATE checkpoint SET quarantined = true WHERE id = $1 AND job_id = $2 AND NOT quarantined RETURNING step',
+      [id, fence.jobId],
+    )
+    const next = await newestCheckpointIn(tx, fence.jobId)
+    if (rows[0]) {
+      const way = next ? `the one of step ${next.step} is used` : 'none is left, training starts again at step 0'
+      const message = `the checkpoint of step ${rows[0].step} was put aside, ${fault}; ${way}`
+      await noteJob(tx, job, { reason: 'checkpoint_corrupt', message, actor: job.workerId! })
+    }
+    return next
+  })
+}
 
 /** The one to resume from; quarantined ones are passed over. */
 export async function newestCheckpoint(db: Database, jobId: string): Promise<StoredCheckpoint | null> {
@@ -103,20 +125,4 @@ export async function newestCheckpoint(db: Database, jobId: string): Promise<Sto
 export async function newestCheckpointIn(tx: Transaction, jobId: string): Promise<StoredCheckpoint | null> {
   const { rows } = await tx.query<CheckpointRow>(newestGood, [jobId])
   return rows[0] ? toStored(rows[0]) : null
-}
-
-/**
- * Deletes the rows of all but the newest `keep` (at least 1) checkpoints and returns the keys of the objects to remove.
- * Quarantined ones go first, so the newest good one always stays. FencedError.
- */
-export async function retireCheckpoints(db: Database, fence: Fence, keep: number): Promise<string[]> {
-  return sequencedTransaction(db, fence, async (tx) => {
-    const { rows } = await tx.query<{ key: string }>(
-      `DELETE FROM checkpoint WHERE id IN (
-         SELECT id FROM checkpoint WHERE job_id = $1 ORDER BY quarantined, ${newestFirst} OFFSET greatest($2::int, 1)
-       ) RETURNING key`,
-      [fence.jobId, keep],
-    )
-    return rows.map((row) => row.key)
-  })
 }

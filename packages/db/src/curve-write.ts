@@ -33,11 +33,40 @@ export async function insertPoints(tx: Transaction, fence: Fence, seq: string, p
      ON CONFLICT (job_id, epoch, step) DO NOTHING`,
     [fence.jobId, fence.epoch, seq, steps, points.map((point) => point.criticStep), ...values],
   )
+  if (fence.epoch > 1) await countDivergences(tx, fence, steps)
   const lastStep = steps.reduce((highest, step) => Math.max(highest, step), 0)
   await tx.query('UPDATE job SET curve_last_step = greatest(curve_last_step, $2) WHERE id = $1', [
     fence.jobId,
     lastStep,
   ])
+}
+
+/** Bits, not values: −0 is not 0, and NaN is itself. */
+const bits = (point: string) => seriesColumns.map((column) => `float4send(${point}.${column})`).join(' || ')
+
+/**
+ * Steps that this attempt computed again and got other bits for, though it goes on from a checkpoint and both it and an attempt before
+ * promised the same ones. An attempt that began at step 0 is not judged: it may run on another kind of machine.
+ */
+async function countDivergences(tx: Transaction, fence: Fence, steps: number[]): Promise<void> {
+  // Only steps that were reached before can differ: beyond them a flush must not pay for this.
+  const first = steps.reduce((lowest, step) => Math.min(lowest, step))
+  const { rows } = await tx.query('SELECT 1 FROM job WHERE id = $1 AND curve_last_step >= $2', [fence.jobId, first])
+  if (rows.length === 0) return
+  await tx.query(
+    `UPDATE job SET replay_divergences = replay_divergences + replay.differing
+     FROM (
+       SELECT count(DISTINCT again.step)::int AS differing
+       FROM attempt AS mine
+       JOIN attempt AS theirs ON theirs.job_id = mine.job_id AND theirs.epoch < mine.epoch AND theirs.determinism = 'bitwise'
+       JOIN curve_point AS old ON old.job_id = mine.job_id AND old.epoch = theirs.epoch AND old.step = ANY($3::int[])
+       JOIN curve_point AS again ON again.job_id = mine.job_id AND again.epoch = mine.epoch AND again.step = old.step
+       WHERE mine.job_id = $1 AND mine.epoch = $2 AND mine.resume_step IS NOT NULL AND mine.determinism = 'bitwise'
+         AND (${bits('again')}) <> (${bits('old')})
+     ) AS replay
+     WHERE job.id = $1 AND replay.differing > 0`,
+    [fence.jobId, fence.epoch, steps],
+  )
 }
 
 /**
@@ -46,6 +75,12 @@ export async function insertPoints(tx: Transaction, fence: Fence, seq: string, p
  */
 export async function rollbackCurve(db: Database, fence: Fence, afterStep: number): Promise<void> {
   await sequencedTransaction(db, fence, async (tx, seq) => {
+    // The checkpoint that the claim named may have been found damaged since.
+    await tx.query('UPDATE attempt SET resume_step = nullif($3, 0) WHERE job_id = $1 AND epoch = $2', [
+      fence.jobId,
+      fence.epoch,
+      afterStep,
+    ])
     const where = 'job_id = $1 AND epoch < $2 AND step > $3 AND effective'
     const values = [fence.jobId, fence.epoch, afterStep]
     const points = await tx.query(`UPDATE curve_point SET effective = false WHERE ${where}`, values)

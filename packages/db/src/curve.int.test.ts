@@ -146,7 +146,7 @@ describe('the curve', () => {
     for (const step of [0, 4, 5]) await addSample(db, fence, aSample(step))
     await addCheckpoint(db, fence, aCheckpoint(8, points))
     const bad = await addCheckpoint(db, fence, aCheckpoint(6))
-    await quarantineCheckpoint(db, bad.id)
+    await quarantineCheckpoint(db, fence, { id: bad.id, fault: 'it is damaged' })
 
     expect((await read(job.id)).marks).toEqual([
       { step: 0, type: 'sample' },

@@ -1,5 +1,5 @@
 import { ownedStates } from '@kantor/contracts'
-import { type Database, transaction, type Transaction } from './database.js'
+import { type Database, query, transaction, type Transaction } from './database.js'
 import { jobColumns, type OwnedJobRow } from './job-row.js'
 
 /** What a claim hands to its worker; every write of the worker carries it. */
@@ -23,13 +23,28 @@ export class FencedError extends Error {
 /** The fence of every write, with the job in $1 and the epoch in $2. */
 export const fenced = `id = $1 AND epoch = $2 AND state IN (${ownedStates.map((state) => `'${state}'`).join(', ')})`
 
+/** A refused write stays as a number with its attempt. Its loss is no reason to keep the FencedError from the caller. */
+export async function countRefusal(db: Database, { jobId, epoch }: Fence): Promise<void> {
+  await query(db, 'UPDATE attempt SET fenced_writes = fenced_writes + 1 WHERE job_id = $1 AND epoch = $2', [
+    jobId,
+    epoch,
+  ]).catch(() => {})
+}
+
+async function counted<T>(db: Database, fence: Fence, write: Promise<T>): Promise<T> {
+  return write.catch(async (error: unknown) => {
+    if (error instanceof FencedError) await countRefusal(db, fence)
+    throw error
+  })
+}
+
 /** Runs `work` with the job's row locked, if the fence still holds. FencedError otherwise. */
 export async function fencedTransaction<T>(
   db: Database,
   fence: Fence,
   work: (tx: Transaction, job: OwnedJobRow) => Promise<T>,
 ): Promise<T> {
-  return transaction(db, async (tx) => {
+  const write = transaction(db, async (tx) => {
     const { rows } = await tx.query<OwnedJobRow>(`SELECT ${jobColumns} FROM job WHERE ${fenced} FOR UPDATE`, [
       fence.jobId,
       fence.epoch,
@@ -37,6 +52,7 @@ export async function fencedTransaction<T>(
     if (!rows[0]) throw new FencedError(fence)
     return work(tx, rows[0])
   })
+  return counted(db, fence, write)
 }
 
 /**
@@ -48,7 +64,7 @@ export async function sequencedTransaction<T>(
   fence: Fence,
   work: (tx: Transaction, seq: string) => Promise<T>,
 ): Promise<T> {
-  return transaction(db, async (tx) => {
+  const write = transaction(db, async (tx) => {
     const { rows } = await tx.query<{ seq: string }>(
       `UPDATE job SET curve_seq = curve_seq + 1 WHERE ${fenced} RETURNING curve_seq AS seq`,
       [fence.jobId, fence.epoch],
@@ -56,4 +72,5 @@ export async function sequencedTransaction<T>(
     if (!rows[0]) throw new FencedError(fence)
     return work(tx, rows[0].seq)
   })
+  return counted(db, fence, write)
 }

@@ -6,7 +6,6 @@ export {
   newestCheckpoint,
   type NewCheckpoint,
   quarantineCheckpoint,
-  retireCheckpoints,
   type StoredCheckpoint,
 } from './checkpoints.js'
 export { readCurve } from './curve-read.js'
@@ -36,11 +35,13 @@ export {
   type ClaimRequest,
   finishAttempt,
   markRunning,
+  noteAttempt,
   type Renewal,
   renewLease,
 } from './leases.js'
 export { migrate } from './migrate.js'
 export { reconcile, type Reconciled } from './reconcile.js'
+export { databaseTime, type Retention, retireCheckpoints, setPinned, unreferencedKeys } from './retention.js'
 export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
 export { type Waiting, type WaitingReason, whyWaiting } from './waiting.js'
 export { type DeviceClass, heartbeatWorker, type NewWorker, registerWorker, removeWorker } from './workers.js'

@@ -15,6 +15,9 @@ export interface JobRow {
   epoch: number
   workerId: string | null
   progress: unknown
+  determinism: string | null
+  replayDivergences: number
+  notBefore: Date | null
   createdAt: Date
   startedAt: Date | null
   finishedAt: Date | null
@@ -30,7 +33,7 @@ export interface OwnedJobRow extends JobRow {
 
 /** Select list for `OwnedJobRow`. */
 export const jobColumns = `id, name, tags, notes, priority, state, reason, message, spec, lint, epoch,
-  worker_id AS "workerId", progress, created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
+  worker_id AS "workerId", progress, determinism, replay_divergences AS "replayDivergences", not_before AS "notBefore", created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
   event_seq AS "eventSeq", crashes, desired`
 
 const Checked = Job.omit({ spec: true })
@@ -53,6 +56,9 @@ export function toJob(row: JobRow): Job {
     attempt: row.epoch,
     worker: row.workerId,
     progress: row.progress,
+    determinism: row.determinism,
+    reproducible: row.determinism === 'bitwise' ? row.replayDivergences === 0 : null,
+    notBefore: row.notBefore?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,

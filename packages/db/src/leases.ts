@@ -3,9 +3,9 @@ import { type AttemptEnd, endAttempt } from './attempts.js'
 import { newestCheckpointIn, type StoredCheckpoint } from './checkpoints.js'
 import { type Database, query, transaction, type Transaction } from './database.js'
 import { findDataset } from './datasets.js'
-import { type Fence, fenced, fencedTransaction } from './fence.js'
+import { countRefusal, type Fence, fenced, fencedTransaction } from './fence.js'
 import { jobColumns, type OwnedJobRow, toJob } from './job-row.js'
-import { appendEvent, moveJob } from './transition.js'
+import { appendEvent, moveJob, type Note, noteJob } from './transition.js'
 
 export interface ClaimRequest {
   jobId: string
@@ -37,7 +37,7 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
     }
     // Two claimers meet at the row's lock; the second then sees that the state is no longer queued and updates nothing.
     const { rows } = await tx.query<OwnedJobRow>(
-      `UPDATE job SET state = 'starting', reason = 'claimed', message = NULL, epoch = epoch + 1, event_seq = event_seq + 1,
+      `UPDATE job SET state = 'starting', reason = 'claimed', message = NULL, not_before = NULL, epoch = epoch + 1, event_seq = event_seq + 1,
          worker_id = $2, lease_until = clock_timestamp() + make_interval(secs => $3),
          started_at = coalesce(started_at, clock_timestamp())
        WHERE id = $1 AND state = 'queued' RETURNING ${jobColumns}`,
@@ -114,19 +114,36 @@ export async function renewLease(db: Database, fence: Fence, renewal: Renewal): 
      WHERE ${fenced} RETURNING state`,
     [fence.jobId, fence.epoch, renewal.leaseSeconds, renewal.progress ?? null],
   )
+  if (!rows[0]) await countRefusal(db, fence)
   return rows[0]?.state ?? null
 }
 
-/** starting → running at the first step; changes nothing when the job is past that. FencedError. */
-export async function markRunning(db: Database, fence: Fence): Promise<void> {
+/**
+ * starting → running at the first step; changes nothing when the job is past that. What the trainer promises of its bits is noted with
+ * the job and the attempt. FencedError.
+ */
+export async function markRunning(db: Database, fence: Fence, determinism: Job['determinism'] = null): Promise<void> {
   await fencedTransaction(db, fence, async (tx, job) => {
+    if (determinism !== null) {
+      await tx.query('UPDATE job SET determinism = $2 WHERE id = $1', [fence.jobId, determinism])
+      await tx.query('UPDATE attempt SET determinism = $3 WHERE job_id = $1 AND epoch = $2', [
+        fence.jobId,
+        fence.epoch,
+        determinism,
+      ])
+    }
     if (job.state !== 'starting') return
     await moveJob(tx, job, { to: 'running', reason: 'first_step', actor: job.workerId! })
   })
 }
 
+/** Tells something while the job goes on: an event from its state to itself, and its reason while it is at work. FencedError. */
+export async function noteAttempt(db: Database, fence: Fence, note: Omit<Note, 'actor'>): Promise<void> {
+  await fencedTransaction(db, fence, (tx, job) => noteJob(tx, job, { ...note, actor: job.workerId! }))
+}
+
 /**
- * Ends the attempt. Three requeues for `trainer_error`, `worker_lost` or `lease_expired` without a new checkpoint between them
+ * Ends the attempt. Three requeues for a crash (of trainer, worker or lease) without a new checkpoint between them
  * end in `failed (poison)`; a job being cancelled ends `cancelled` whatever `to` says. FencedError; AppError `invalid-state`
  * for a move that the table of contracts does not have. The job in the reply says what became of it.
  */

@@ -39,13 +39,29 @@ export async function moveJob(tx: Transaction, job: OwnedJobRow, move: Move): Pr
        worker_id = CASE WHEN $6 THEN NULL ELSE worker_id END,
        ticketed_at = CASE WHEN $6 THEN NULL ELSE ticketed_at END,
        finished_at = CASE WHEN $7 THEN clock_timestamp() END,
-       curve_seq = curve_seq + $7::int
+       curve_seq = curve_seq + $7::int,
+       not_before = NULL
      WHERE id = $1 RETURNING ${jobColumns}`,
     [job.id, move.to, move.reason, move.message ?? null, isOwned(move.to), waiting, isTerminal(move.to)],
   )
   const moved = rows[0]!
   await appendEvent(tx, job.state, moved, move)
   return moved
+}
+
+/** Something worth telling while the job stays where it is. */
+export type Note = Omit<Move, 'to'>
+
+/** Appends an event from the job's state to itself. A job at work shows it as its reason too, until it moves or the next one comes. */
+export async function noteJob(tx: Transaction, job: OwnedJobRow, note: Note): Promise<void> {
+  const atWork = job.state === 'starting' || job.state === 'running'
+  const { rows } = await tx.query<OwnedJobRow>(
+    `UPDATE job SET event_seq = event_seq + 1, reason = CASE WHEN $2 THEN $3 ELSE reason END,
+       message = CASE WHEN $2 THEN $4 ELSE message END
+     WHERE id = $1 RETURNING ${jobColumns}`,
+    [job.id, atWork, note.reason, note.message ?? null],
+  )
+  await appendEvent(tx, job.state, rows[0]!, { ...note, to: job.state })
 }
 
 /** `moved` already carries the event's sequence number. */

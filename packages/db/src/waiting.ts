@@ -4,7 +4,7 @@ import { countSlots, type Slots } from './fleet.js'
 import type { DeviceClass } from './workers.js'
 
 /** What keeps a queued job from starting, the most lasting cause first. */
-export type WaitingReason = 'no_worker' | 'no_matching_device' | 'key_limit' | 'slots_busy' | 'next'
+export type WaitingReason = 'no_worker' | 'no_matching_device' | 'backing_off' | 'key_limit' | 'slots_busy' | 'next'
 
 export interface Waiting {
   reason: WaitingReason
@@ -16,6 +16,7 @@ interface Place {
   id: string
   device: 'any' | DeviceClass
   heldBack: boolean
+  backingOff: boolean
   jobsAhead: number
 }
 
@@ -30,7 +31,7 @@ export async function whyWaiting(db: Database, jobIds: string[]): Promise<Map<st
            count(*) FILTER (WHERE NOT held_back) OVER before AS any
          FROM ordered WINDOW before AS (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
        )
-       SELECT id, device, held_back AS "heldBack",
+       SELECT id, device, held_back AS "heldBack", backing_off AS "backingOff",
          (CASE device WHEN 'cpu' THEN cpu WHEN 'gpu' THEN gpu ELSE "any" END)::int AS "jobsAhead"
        FROM counted WHERE id = ANY($1::uuid[])`,
       [jobIds],
@@ -40,10 +41,14 @@ export async function whyWaiting(db: Database, jobIds: string[]): Promise<Map<st
   })
 }
 
-function reasonOf({ device, heldBack, jobsAhead }: Place, slots: Record<DeviceClass, Slots>): WaitingReason {
+function reasonOf(
+  { device, heldBack, backingOff, jobsAhead }: Place,
+  slots: Record<DeviceClass, Slots>,
+): WaitingReason {
   if (slots.cpu.total + slots.gpu.total === 0) return 'no_worker'
   const matching = device === 'any' ? [slots.cpu, slots.gpu] : [slots[device]]
   if (matching.every(({ total }) => total === 0)) return 'no_matching_device'
+  if (backingOff) return 'backing_off'
   if (heldBack) return 'key_limit'
   const free = matching.reduce((sum, one) => sum + one.free, 0)
   return jobsAhead < free ? 'next' : 'slots_busy'

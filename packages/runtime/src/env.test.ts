@@ -30,6 +30,7 @@ describe('loadEnv', () => {
       device: 'cpu',
       slots: 1,
       leaseSeconds: 60,
+      stallSeconds: 600,
     })
   })
 
@@ -68,6 +69,7 @@ describe('loadEnv', () => {
       device: 'gpu',
       slots: 2,
       leaseSeconds: 30,
+      stallSeconds: 600,
       url: 'https://kantor.example',
       apiKey: 'kantor_a_b',
     })

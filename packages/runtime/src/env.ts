@@ -37,6 +37,8 @@ const variables = z.object({
   KANTOR_SLOTS: whole(1, 64).default(1),
   // Renewed six times per lease; below 6 s a slow commit would fence a healthy worker.
   KANTOR_LEASE_SECONDS: whole(6, 3600).default(60),
+  // A trainer without progress for so long is killed; twenty of its usual steps are always allowed.
+  KANTOR_STALL_SECONDS: whole(5, 86_400).default(600),
   KANTOR_URL: scheme('http', 'https').optional(),
   KANTOR_API_KEY: z.string().optional(),
   // For fault tests; read by `crash-point.ts`. Checked here, so that a name with a typing error never passes for a fault survived.
@@ -84,6 +86,7 @@ export interface Env {
   device: 'cpu' | 'gpu'
   slots: number
   leaseSeconds: number
+  stallSeconds: number
   /** Where the CLI and the client find the API. */
   url?: string
   apiKey?: string
@@ -152,6 +155,7 @@ function typed(data: z.infer<typeof variables>): Env {
     device: data.KANTOR_DEVICE,
     slots: data.KANTOR_SLOTS,
     leaseSeconds: data.KANTOR_LEASE_SECONDS,
+    stallSeconds: data.KANTOR_STALL_SECONDS,
     ...(data.KANTOR_URL && { url: data.KANTOR_URL }),
     ...(data.KANTOR_API_KEY && { apiKey: data.KANTOR_API_KEY }),
   }

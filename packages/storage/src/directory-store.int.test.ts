@@ -27,14 +27,15 @@ describe('directory store', () => {
     expect(await readdir(join(directory, 'clean/partial'))).toEqual([])
   })
 
-  test('sweeps what a killed process left more than a day ago, and only that', async () => {
+  test('F22: what a killed process left half-written can be removed by its age', async () => {
     const root = join(directory, 'sweep')
     await mkdir(join(root, 'partial'), { recursive: true })
     for (const name of ['old', 'new']) await writeFile(join(root, 'partial', name), 'half')
     const twoDaysAgo = new Date(Date.now() - 2 * 86_400_000)
     await utimes(join(root, 'partial/old'), twoDaysAgo, twoDaysAgo)
 
-    await openStore({ directory: root })
+    const store = await openStore({ directory: root })
+    expect(await store.removeUnfinished(new Date(Date.now() - 86_400_000))).toBe(1)
 
     expect(await readdir(join(root, 'partial'))).toEqual(['new'])
   })
@@ -65,7 +66,7 @@ describe('directory store', () => {
     await symlink('/etc/passwd', join(root, 'objects/stray'))
 
     const keys: string[] = []
-    for await (const key of store.list('')) keys.push(key)
+    for await (const { key } of store.list('')) keys.push(key)
 
     expect(keys).toEqual(['real'])
   })

@@ -7,7 +7,7 @@ import { AppError } from '@kantor/contracts'
 import { chunksOf, measure, noSuchObject, otherContent, wrongHash } from './content.js'
 import { codeOf, messageOf } from './failure.js'
 import { checkKey } from './object-key.js'
-import type { ObjectBody, ObjectStore, PutOptions } from './object-store.js'
+import type { ListedObject, ObjectBody, ObjectStore, PutOptions } from './object-store.js'
 
 /** A store below `directory` (created when absent): objects as plain files under `objects/`, unfinished ones under `partial/`. */
 export async function openDirectoryStore(directory: string): Promise<ObjectStore> {
@@ -30,7 +30,6 @@ class DirectoryStore implements ObjectStore {
     await this.#guard(async () => {
       await mkdir(this.#objects, { recursive: true })
       await mkdir(this.#partial, { recursive: true })
-      await this.#sweep()
     })
   }
 
@@ -91,11 +90,30 @@ class DirectoryStore implements ObjectStore {
     })
   }
 
-  async *list(prefix: string): AsyncGenerator<string> {
+  async *list(prefix: string): AsyncGenerator<ListedObject> {
     // Only the folder that the prefix ends in is walked, not the whole store.
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
     if (folder !== '') checkKey(folder.slice(0, -1))
-    for await (const key of this.#walk(folder)) if (key.startsWith(prefix)) yield key
+    for await (const key of this.#walk(folder)) {
+      if (!key.startsWith(prefix)) continue
+      // Removed since the folder was read: no longer an object.
+      const found = await stat(this.#path(key)).catch(() => null)
+      if (found) yield { key, storedAt: found.mtime }
+    }
+  }
+
+  removeUnfinished(time: Date): Promise<number> {
+    return this.#guard(async () => {
+      let numRemoved = 0
+      for (const name of await readdir(this.#partial)) {
+        const path = join(this.#partial, name)
+        const found = await stat(path).catch(() => null)
+        if (!found || found.mtime >= time) continue
+        await rm(path, { force: true })
+        numRemoved += 1
+      }
+      return numRemoved
+    })
   }
 
   ping(): Promise<void> {
@@ -136,15 +154,6 @@ class DirectoryStore implements ObjectStore {
   #path(key: string): string {
     checkKey(key)
     return join(this.#objects, key)
-  }
-
-  /** Whatever a killed process left half-written more than a day ago. */
-  async #sweep() {
-    for (const name of await readdir(this.#partial)) {
-      const path = join(this.#partial, name)
-      const found = await stat(path).catch(() => null)
-      if (found && Date.now() - found.mtimeMs > 86_400_000) await rm(path, { force: true })
-    }
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {

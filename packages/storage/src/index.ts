@@ -1,3 +1,4 @@
-export { checkpointKey, datasetKey, sampleKey } from './keys.js'
-export type { ObjectBody, ObjectStore, PutOptions } from './object-store.js'
+export { checkpointKey, datasetKey, isArtifactKey, sampleKey } from './keys.js'
+export type { ListedObject, ObjectBody, ObjectStore, PutOptions } from './object-store.js'
 export { openStore, type StoreOptions } from './open-store.js'
+export { StoreUnusable } from './store-unusable.js'

@@ -8,6 +8,9 @@ export const sampleKey = (jobId: string, step: number, epoch: number, sha256: st
 export const checkpointKey = (jobId: string, step: number, epoch: number, sha256: string) =>
   `jobs/${jobId}/checkpoints/${stepTag(step)}-${epoch}-${sha256.slice(0, 16)}.safetensors`
 
+/** Keys of samples and checkpoints: what rows name, and what is litter when none does. */
+export const isArtifactKey = (key: string) => /^jobs\/[^/]+\/(samples|checkpoints)\//.test(key)
+
 /** A part of one version of a dataset, such as `original`, `manifest.json`. */
 export const datasetKey = (id: string, version: string, ...parts: string[]) =>
   ['datasets', id, version, ...parts].join('/')

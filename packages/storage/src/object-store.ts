@@ -7,12 +7,11 @@ import type { Readable } from 'node:stream'
  *
  * - **Create-only.** An object never changes. Putting the same content under its key again succeeds (that is how a retry after a
  *   lost answer ends well); putting other content rejects with AppError `internal` and leaves the object as it was. Of several
- *   concurrent puts of different content exactly one succeeds; on an S3 server without conditional writes (`openStore` warns) the
- *   last one stays, which our keys make harmless: they carry their content's hash.
+ *   concurrent puts of different content exactly one succeeds. `openStore` refuses an S3 server that cannot do this.
  * - **Complete or absent.** An object is visible only when all its bytes are stored durably. A put that failed, or whose process
  *   died, leaves nothing under its key.
- * - **Verified.** The bytes that arrive are hashed; when they are not what `sha256` says, the put rejects with AppError `internal`
- *   and nothing is stored.
+ * - **Verified.** The bytes that are sent are hashed; when they are not what `sha256` says, the put rejects with AppError `internal`
+ *   and nothing is stored. What the store then holds has their size, or the put rejects as in an outage.
  * - **The body's file** is the caller's affair: when it cannot be read, the put rejects with AppError `internal`, since waiting for the
  *   store would not help.
  * - **Read your writes.** After a put has resolved, every process sees the object in get, head and list.
@@ -31,10 +30,18 @@ export interface ObjectStore {
   getBytes(key: string): Promise<Uint8Array>
   head(key: string): Promise<{ sizeBytes: number } | null>
   remove(key: string): Promise<void>
-  /** Every key that begins with `prefix`, which need not end at a `/`. */
-  list(prefix: string): AsyncIterable<string>
+  /** Every object whose key begins with `prefix`, which need not end at a `/`. */
+  list(prefix: string): AsyncIterable<ListedObject>
+  /** Removes what unfinished puts left before `time`, which costs space and is seen nowhere. Answers how many. */
+  removeUnfinished(time: Date): Promise<number>
   ping(): Promise<void>
   close(): Promise<void>
+}
+
+export interface ListedObject {
+  key: string
+  /** By the store's own clock. */
+  storedAt: Date
 }
 
 /** Bytes in memory, or the path of a file that does not change during the call. */

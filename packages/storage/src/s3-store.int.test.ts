@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Proxy, startConditionalWrites, startFauxqs, startMoto, startProxy, throughProxy } from '@kantor/testing'
+import { type Proxy, startFauxqs, startMoto, startProxy, throughProxy } from '@kantor/testing'
 import { describeStorage } from './conformance.js'
 import type { ObjectStore } from './object-store.js'
 import { openStore } from './open-store.js'
+import { StoreUnusable } from './store-unusable.js'
 
 const body = new TextEncoder().encode('content')
 const options = { contentType: 'text/plain', sha256: createHash('sha256').update(body).digest('hex') }
@@ -13,19 +15,12 @@ const directory = '/nonexistent'
 // Module level: which suites exist must be known before the tests run.
 const fauxqs = await startFauxqs()
 const moto = await startMoto()
-const conditional = await startConditionalWrites(fauxqs.settings.endpoint)
 afterAll(async () => {
-  await conditional.stop()
   await fauxqs.stop()
   await moto?.stop()
 })
 
-describeStorage('S3 (fauxqs, no conditional writes)', () => openStore({ s3: fauxqs.settings, directory }), {
-  atomicCreate: false,
-})
-describeStorage('S3 (fauxqs behind conditional writes)', () =>
-  openStore({ s3: { ...fauxqs.settings, endpoint: conditional.endpoint }, directory }),
-)
+describeStorage('S3 (fauxqs)', () => openStore({ s3: fauxqs.settings, directory }))
 if (moto) describeStorage('S3 (moto)', () => openStore({ s3: moto.settings, directory }))
 
 describe('S3 store in an outage', () => {
@@ -71,6 +66,25 @@ describe('S3 store in an outage', () => {
   })
 })
 
+test('F22: an upload in parts that nobody finishes is ended by its age', async () => {
+  const { endpoint, bucket, region, ...credentials } = fauxqs.settings
+  const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true })
+  const store = await openStore({ s3: fauxqs.settings, directory })
+  const unfinished = async () => {
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
+    return Uploads.map(({ Key }) => Key)
+  }
+  await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'jobs/x/checkpoints/half' }))
+  expect(await unfinished()).toEqual(['jobs/x/checkpoints/half'])
+
+  expect(await store.removeUnfinished(new Date(Date.now() - 86_400_000))).toBe(0)
+  expect(await store.removeUnfinished(new Date(Date.now() + 60_000))).toBe(1)
+
+  expect(await unfinished()).toEqual([])
+  client.destroy()
+  await store.close()
+})
+
 describe('S3 servers that will not do', () => {
   let server: Server
   let endpoint = ''
@@ -87,18 +101,17 @@ describe('S3 servers that will not do', () => {
   afterAll(() => void server.close())
   const open = () => openStore({ s3: { ...fauxqs.settings, endpoint }, directory })
 
-  test('one that ignores If-None-Match is warned of', async () => {
+  test('F25: one that ignores If-None-Match is refused, with the setting and the remedy', async () => {
     answers = {}
-    const warnings: string[] = []
 
-    const store = await openStore({
-      s3: { ...fauxqs.settings, endpoint },
-      directory,
-      warn: (message) => void warnings.push(message),
-    })
+    await expect(open()).rejects.toThrow(/^S3_ENDPOINT: .*ignores "If-None-Match.*\n.*conditional writes/)
+    await expect(open()).rejects.toThrow(StoreUnusable)
+  })
 
-    expect(warnings).toEqual([expect.stringContaining('If-None-Match')])
-    await store.close()
+  test.each([400, 501])('F25: so is one that answers the header with %d', async (status) => {
+    answers = { PUT: status }
+
+    await expect(open()).rejects.toThrow(StoreUnusable)
   })
 
   test('refused credentials are named as such', async () => {
@@ -117,5 +130,31 @@ describe('S3 servers that will not do', () => {
       code: 'dependency-unavailable',
       detail: expect.stringContaining('has no bucket kantor-test'),
     })
+  })
+
+  test('F24: one that acknowledges an object and keeps half of it is not believed', async () => {
+    const kept = { numBytes: 0, numRemoved: 0 }
+    server.removeAllListeners('request')
+    server.on('request', (request, response) => {
+      request.resume()
+      request.on('end', () => {
+        const probing = request.url?.includes('kantor-probe')
+        const isPut = request.method === 'PUT'
+        if (probing && isPut) return response.writeHead(412, { 'content-length': '0' }).end()
+        if (request.method === 'DELETE') kept.numRemoved += 1
+        if (isPut) kept.numBytes = Math.floor(body.byteLength / 2)
+        const isThere = request.method !== 'HEAD' || kept.numBytes > 0 || !request.url?.includes('half')
+        return response.writeHead(isThere ? 200 : 404, { 'content-length': String(isPut ? 0 : kept.numBytes) }).end()
+      })
+    })
+    const store = await open()
+
+    await expect(store.put('half/object', body, options)).rejects.toMatchObject({
+      code: 'dependency-unavailable',
+      detail: expect.stringMatching(/acknowledged half\/object and kept 3 of 7 bytes/),
+    })
+
+    expect(kept.numRemoved).toBe(1)
+    await store.close()
   })
 })

@@ -10,9 +10,9 @@ import {
 } from '@aws-sdk/client-s3'
 import { type Content, chunksOf, measure, noSuchObject, otherContent, wrongHash } from './content.js'
 import { checkKey } from './object-key.js'
-import type { ObjectBody, ObjectStore, PutOptions } from './object-store.js'
-import { ensureBucket, hasConditionalWrites, pause, statusOf, unavailable } from './s3-server.js'
-import { upload } from './s3-upload.js'
+import type { ListedObject, ObjectBody, ObjectStore, PutOptions } from './object-store.js'
+import { ensureBucket, pause, requireConditionalWrites, statusOf, unavailable } from './s3-server.js'
+import { abortUploads, upload } from './s3-upload.js'
 
 export interface S3Options {
   endpoint: string
@@ -22,8 +22,8 @@ export interface S3Options {
   secretAccessKey: string
 }
 
-/** Creates the bucket when it is missing. Rejects with AppError `dependency-unavailable` that names what is wrong. */
-export async function openS3Store(options: S3Options, warn: (message: string) => void): Promise<ObjectStore> {
+/** Creates the bucket when it is missing. Rejects with AppError `dependency-unavailable` that names what is wrong, or StoreUnusable. */
+export async function openS3Store(options: S3Options): Promise<ObjectStore> {
   const client = new S3Client({
     endpoint: options.endpoint,
     region: options.region,
@@ -39,12 +39,8 @@ export async function openS3Store(options: S3Options, warn: (message: string) =>
   })
   try {
     await ensureBucket(client, options)
-    const conditional = await hasConditionalWrites(client, options)
-    if (!conditional)
-      warn(
-        `the object store at ${options.endpoint} ignores "If-None-Match: *": of two writers of one key the last one would win`,
-      )
-    return new S3Store(client, options, conditional)
+    await requireConditionalWrites(client, options)
+    return new S3Store(client, options)
   } catch (error) {
     client.destroy()
     throw error
@@ -54,32 +50,23 @@ export async function openS3Store(options: S3Options, warn: (message: string) =>
 class S3Store implements ObjectStore {
   readonly #client: S3Client
   readonly #options: S3Options
-  readonly #conditional: boolean
 
-  constructor(client: S3Client, options: S3Options, conditional: boolean) {
+  constructor(client: S3Client, options: S3Options) {
     this.#client = client
     this.#options = options
-    this.#conditional = conditional
   }
 
   async put(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
     checkKey(key)
     const content = await measure(chunksOf(body))
     if (content.sha256 !== options.sha256) throw wrongHash(key, options.sha256, content.sha256)
-    // Without conditional writes, and for uploads in parts on servers that know the condition for whole ones only.
+    // For uploads in parts on servers that know the condition for whole ones only.
     if (await this.#headObject(key)) return await this.#expectSame(key, content)
     for (let attempt = 1; ; attempt++) {
       try {
         const { contentType } = options
-        await upload(this.#client, {
-          bucket: this.#options.bucket,
-          key,
-          body,
-          content,
-          contentType,
-          conditional: this.#conditional,
-        })
-        return
+        await upload(this.#client, { bucket: this.#options.bucket, key, body, content, contentType })
+        return await this.#expectWhole(key, content)
       } catch (error) {
         if (statusOf(error) === 412) return await this.#expectSame(key, content)
         // 409: another put of the same key is in flight; the client itself retries everything else.
@@ -119,7 +106,7 @@ class S3Store implements ObjectStore {
     await this.#ask(() => this.#client.send(new DeleteObjectCommand({ Bucket: this.#options.bucket, Key: key })))
   }
 
-  async *list(prefix: string): AsyncGenerator<string> {
+  async *list(prefix: string): AsyncGenerator<ListedObject> {
     let token: string | undefined
     do {
       const page = await this.#ask(() =>
@@ -131,9 +118,16 @@ class S3Store implements ObjectStore {
           }),
         ),
       )
-      for (const { Key } of page.Contents ?? []) if (Key !== undefined) yield Key
+      for (const { Key, LastModified } of page.Contents ?? []) {
+        if (Key !== undefined && LastModified !== undefined) yield { key: Key, storedAt: LastModified }
+      }
       token = page.IsTruncated ? page.NextContinuationToken : undefined
     } while (token !== undefined)
+  }
+
+  async removeUnfinished(time: Date): Promise<number> {
+    const { bucket } = this.#options
+    return this.#ask(() => abortUploads(this.#client, bucket, time))
   }
 
   async ping(): Promise<void> {
@@ -142,6 +136,18 @@ class S3Store implements ObjectStore {
 
   async close(): Promise<void> {
     this.#client.destroy()
+  }
+
+  /** A server that answered 200 and kept half of it must not be believed: nothing may name this object. */
+  async #expectWhole(key: string, content: Content) {
+    const found = await this.#headObject(key)
+    if (found?.sizeBytes === content.sizeBytes) return
+    await this.remove(key)
+    const kept = found ? `${found.sizeBytes} of ${content.sizeBytes} bytes` : 'nothing'
+    throw new AppError(
+      'dependency-unavailable',
+      `the object store at ${this.#options.endpoint} acknowledged ${key} and kept ${kept}`,
+    )
   }
 
   /** The object that is there is ours from an attempt whose answer was lost, or somebody else's. */

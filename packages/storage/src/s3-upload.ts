@@ -3,6 +3,8 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
@@ -16,8 +18,6 @@ export interface Upload {
   body: ObjectBody
   content: Content
   contentType: string
-  /** Ask the server to refuse when the key exists. */
-  conditional: boolean
 }
 
 /** Bigger bodies go in parts: each is retried alone, memory stays small, and servers limit what one request may carry. */
@@ -25,7 +25,7 @@ const partBytes = 8 << 20
 /** S3 allows 10 000 parts. */
 const maxParts = 9000
 
-/** Sends the body in one request or in parts; nothing is visible before the last one has succeeded. */
+/** Sends the body in one request or in parts, to be refused when the key exists; nothing is visible before the last one has succeeded. */
 export async function upload(client: S3Client, job: Upload): Promise<void> {
   if (job.content.sizeBytes > partBytes) await uploadInParts(client, job)
   else await uploadWhole(client, job)
@@ -42,7 +42,7 @@ async function uploadWhole(client: S3Client, job: Upload) {
       // The server checks it, if it can: bytes damaged on the way are refused.
       ChecksumSHA256: Buffer.from(job.content.sha256, 'hex').toString('base64'),
       Metadata: { sha256: job.content.sha256 },
-      ...(job.conditional && { IfNoneMatch: '*' }),
+      IfNoneMatch: '*',
     }),
   )
 }
@@ -72,7 +72,7 @@ async function uploadInParts(client: S3Client, job: Upload) {
         ...place,
         UploadId,
         MultipartUpload: { Parts: parts },
-        ...(job.conditional && { IfNoneMatch: '*' }),
+        IfNoneMatch: '*',
       }),
     )
   } catch (error) {
@@ -80,6 +80,24 @@ async function uploadInParts(client: S3Client, job: Upload) {
     await client.send(new AbortMultipartUploadCommand({ ...place, UploadId })).catch(() => undefined)
     throw error
   }
+}
+
+/** Ends uploads in parts that were begun before `time`: their processes are gone. Answers how many. */
+export async function abortUploads(client: S3Client, bucket: string, time: Date): Promise<number> {
+  let numAborted = 0
+  let from: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {}
+  while (from) {
+    const page: ListMultipartUploadsCommandOutput = await client.send(
+      new ListMultipartUploadsCommand({ Bucket: bucket, ...from }),
+    )
+    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+      if (!Key || !UploadId || !Initiated || Initiated >= time) continue
+      await client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }))
+      numAborted += 1
+    }
+    from = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined
+  }
+  return numAborted
 }
 
 async function slice(body: ObjectBody, from: number, to: number): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort, type S3Settings } from '@kantor/runtime'
+import { startConditionalWrites } from './conditional-writes.js'
 import { accepts, type ChildServer, isOnPath, startServer } from './child-server.js'
 
 export interface S3Server {
@@ -9,14 +10,20 @@ export interface S3Server {
   stop(): Promise<void>
 }
 
-/** The npm package fauxqs in a process of its own. Its data is in memory. */
+/** The npm package fauxqs in a process of its own, behind what it lacks: conditional writes. Its data is in memory. */
 export async function startFauxqs(): Promise<S3Server> {
   const port = await freePort()
   const server = await startServer(process.execPath, [fauxqsProgram()], {
     env: { FAUXQS_PORT: `${port}`, FAUXQS_LOGGER: 'false' },
     isUp: () => accepts(port),
   })
-  return describe(port, server)
+  const bare = describe(port, server)
+  const conditional = await startConditionalWrites(bare.settings.endpoint)
+  const end = async () => {
+    await conditional.stop()
+    await bare.stop()
+  }
+  return { settings: { ...bare.settings, endpoint: conditional.endpoint }, kill: end, stop: end }
 }
 
 /** moto_server (PyPI); undefined, with a loud warning, when it is not on the PATH. Its data is in memory. */

@@ -1,5 +1,13 @@
 import { AppError } from '@kantor/contracts'
-import { getCheckpoint, getSample, listCheckpoints, listSamples } from '@kantor/db'
+import {
+  type Database,
+  getCheckpoint,
+  getSample,
+  listCheckpoints,
+  listSamples,
+  setPinned,
+  type StoredCheckpoint,
+} from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.js'
 import { register } from '../register.js'
@@ -32,12 +40,18 @@ export function artifactRoutes(app: FastifyInstance, { db, store }: ApiDeps): vo
     },
     asBytes,
   )
+  register(app, 'getCheckpoint', async ({ params }) => {
+    const { key: _, ...checkpoint } = await existingCheckpoint(db, params.id)
+    return checkpoint
+  })
+  register(app, 'pinCheckpoint', ({ params }) => setPinned(db, params.id, true))
+  register(app, 'unpinCheckpoint', ({ params }) => setPinned(db, params.id, false))
+
   register(
     app,
     'downloadCheckpoint',
     async ({ params, request, reply }) => {
-      const checkpoint = await getCheckpoint(db, params.id)
-      if (!checkpoint) throw new AppError('not-found', `there is no checkpoint ${params.id}; old ones are not kept`)
+      const checkpoint = await existingCheckpoint(db, params.id)
       if (checkpoint.quarantined)
         throw new AppError('not-found', `checkpoint ${params.id} is damaged and was put aside`)
       const fileName = `${checkpoint.jobId}-step-${checkpoint.step}.safetensors`
@@ -45,4 +59,10 @@ export function artifactRoutes(app: FastifyInstance, { db, store }: ApiDeps): vo
     },
     asBytes,
   )
+}
+
+async function existingCheckpoint(db: Database, id: string): Promise<StoredCheckpoint> {
+  const checkpoint = await getCheckpoint(db, id)
+  if (!checkpoint) throw new AppError('not-found', `there is no checkpoint ${id}; old ones are not kept`)
+  return checkpoint
 }

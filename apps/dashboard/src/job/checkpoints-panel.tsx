@@ -51,7 +51,7 @@ export function CheckpointsPanel({ job }: { job: Job }) {
 }
 
 function CheckpointRow({ checkpoint, jobName }: { checkpoint: Checkpoint; jobName: string }) {
-  const { id, step, sha256, sizeBytes, quarantined, createdAt } = checkpoint
+  const { id, step, sha256, sizeBytes, quarantined, pinned, createdAt } = checkpoint
   const download = useMutation({
     mutationFn: () => api().downloadCheckpoint({ params: { id } }),
     onSuccess: (file) => save(file, `${jobName}-step-${step}.safetensors`),
@@ -65,6 +65,7 @@ function CheckpointRow({ checkpoint, jobName }: { checkpoint: Checkpoint; jobNam
             <span className={styles['bad']}> damaged</span>
           </Tooltip>
         )}
+        {pinned && <span className="faded"> pinned</span>}
       </td>
       <td>{bytes(sizeBytes)}</td>
       <td>

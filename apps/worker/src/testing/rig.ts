@@ -62,7 +62,7 @@ export async function openRig(databaseUrl: string, directory: string): Promise<R
     db,
     store,
     lines,
-    deps: (workerId) => ({ db, store, log, workerId, dataDir, leaseSeconds: LEASE_SECONDS, device }),
+    deps: (workerId) => ({ db, store, log, workerId, dataDir, leaseSeconds: LEASE_SECONDS, stallSeconds: 600, device }),
     submit: (over = {}) => submit(db, dataset, over),
     async curve(jobId) {
       const reply = await readCurve(db, jobId, { metrics: seriesNames, resolution: 1, maxPoints: 5000, smooth: null })

@@ -8,8 +8,7 @@ describe('classifyFailure', () => {
     [named('DivergedError'), 'diverged'],
     [new DatasetUnreadable(new Error('EIO')), 'dataset'],
     [named('SafetensorsError'), 'checkpoint'],
-    // Another release's checkpoint is good; quarantining it would throw work away.
-    [named('CheckpointError'), 'error'],
+    [named('CheckpointError'), 'incompatible'],
     [new Error('RESOURCE_EXHAUSTED: OOM when allocating tensor with shape[64,512,64,64]'), 'out_of_memory'],
     [new RangeError('Array buffer allocation failed'), 'out_of_memory'],
     [new TypeError('undefined is not a function'), 'error'],

@@ -16,8 +16,10 @@ const outOfMemory =
 const kindByName: Record<string, FailureKind> = {
   DivergedError: 'diverged',
   DatasetUnreadable: 'dataset',
-  // Damaged, though its hash is right: it was written so. A checkpoint of another release (CheckpointError) is not its own fault.
+  // Damaged, though its hash is right: it was written so.
   SafetensorsError: 'checkpoint',
+  // Good, and not ours: of another release or spec. Quarantining it would throw work away, trying again would end the same.
+  CheckpointError: 'incompatible',
 }
 
 /** True for text that tells of exhausted memory: an error's message, or the last lines of a dead process. */

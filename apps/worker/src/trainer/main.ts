@@ -6,7 +6,7 @@ import { openImages } from '@kantor/datasets'
 import type { TrainEvent } from '@kantor/training'
 import { classifyFailure, DatasetUnreadable } from './classify-failure.js'
 import { Outbox } from './outbox.js'
-import { exitCodes, type FromTrainer, type Start, ToTrainer } from './protocol.js'
+import { exitCodes, type FromTrainer, type Obstacle, type Start, ToTrainer } from './protocol.js'
 import { writeWhenThereIsRoom } from './spool.js'
 
 const LIFE_SIGN_MS = 5000
@@ -64,14 +64,36 @@ process.on('SIGTERM', () => {})
 // The loop turns after every critic step, so this tells of work being done, not only of a process being there.
 setInterval(() => {
   checkParent()
-  void send({ type: 'alive' })
+  sayAlive()
 }, LIFE_SIGN_MS).unref()
+
+/** Batches read so far: one per critic step, so it tells of work even within a burst of a hundred. */
+let batches = 0
+/** A full disk, while it is one. */
+let diskFull: string | undefined
+/** What the supervisor was told last. */
+let told: Obstacle | undefined
+
+function sayAlive(): void {
+  const waitsFor = diskFull === undefined ? outbox.waitsFor : 'disk'
+  told = waitsFor
+  void send({
+    type: 'alive',
+    batches,
+    ...(waitsFor !== undefined && { waitsFor }),
+    ...(diskFull !== undefined && { detail: diskFull }),
+  })
+}
 
 async function run({ spec, supervisorPid, imagesDirectory, spoolDirectory, resumeFile }: Start): Promise<void> {
   if (supervisorPid !== parent) exitOrphaned()
   const { train } = await import('@kantor/training')
   const images = readable(() => openImages(imagesDirectory))
-  const source = { ...images, read: (indices: Int32Array) => readable(() => images.read(indices)) }
+  const read = (indices: Int32Array) => {
+    batches += 1
+    return readable(() => images.read(indices))
+  }
+  const source = { ...images, read }
   const resume = resumeFile === null ? undefined : await readFile(resumeFile)
   if (resume) earlierSeconds = await secondsIn(resume)
   startedAt = performance.now()
@@ -83,9 +105,22 @@ async function run({ spec, supervisorPid, imagesDirectory, spoolDirectory, resum
   }
 }
 
-const sayFull = (error: unknown) => void send({ type: 'alive', waitsFor: `room on the disk: ${String(error)}` })
+/** Into the spool, once it has room for one more: in the window, and on the disk. */
+async function spool(kind: 'sample' | 'checkpoint', file: string, bytes: Uint8Array): Promise<string> {
+  await outbox.room(kind)
+  if (told === 'object_store') sayAlive()
+  try {
+    return await writeWhenThereIsRoom(file, bytes, (error) => {
+      diskFull = String(error)
+      sayAlive()
+    })
+  } finally {
+    diskFull = undefined
+    if (told === 'disk') sayAlive()
+  }
+}
 
-async function pass(event: TrainEvent, spool: string): Promise<void> {
+async function pass(event: TrainEvent, directory: string): Promise<void> {
   switch (event.type) {
     case 'ready':
       return send(event)
@@ -93,14 +128,14 @@ async function pass(event: TrainEvent, spool: string): Promise<void> {
       return outbox.point(event.point, event.epoch)
     case 'sample': {
       const { type, step, images, numImages, imageSize, channels } = event
-      const file = join(spool, `sample-${step}.raw`)
-      await writeWhenThereIsRoom(file, images, sayFull)
+      const file = join(directory, `sample-${step}.raw`)
+      await spool(type, file, images)
       return outbox.artifact({ type, step, file, numImages, imageSize, channels })
     }
     case 'checkpoint': {
       const { type, step, bytes } = event
-      const file = join(spool, `checkpoint-${step}.safetensors`)
-      const sha256 = await writeWhenThereIsRoom(file, bytes, sayFull)
+      const file = join(directory, `checkpoint-${step}.safetensors`)
+      const sha256 = await spool(type, file, bytes)
       return outbox.artifact({ type, step, file, sizeBytes: bytes.byteLength, sha256 })
     }
     case 'done':

@@ -60,7 +60,7 @@ describe('Outbox', () => {
     expect(sent.map(stepsOf)).toEqual([[1], [2, 3], ['checkpoint']])
   })
 
-  test('a third artifact waits until one of two is taken care of', async () => {
+  test('F23: a third checkpoint waits until one of two is taken care of, and says what for', async () => {
     const { sent, outbox } = anOutbox()
     await outbox.artifact(aCheckpoint(1))
     await outbox.artifact(aCheckpoint(2))
@@ -68,10 +68,25 @@ describe('Outbox', () => {
     const third = outbox.artifact(aCheckpoint(3))
     await nextTurn()
     expect(sent).toHaveLength(2)
+    expect(outbox.waitsFor).toBe('object_store')
     outbox.acknowledge(0)
     await third
 
     expect(sent).toHaveLength(3)
+    expect(outbox.waitsFor).toBeUndefined()
+  })
+
+  test('there is no room for a third checkpoint before it is written', async () => {
+    const { outbox } = anOutbox()
+    for (const step of [1, 2]) await outbox.artifact(aCheckpoint(step))
+
+    const third = outbox.room('checkpoint')
+    const first = await Promise.race([third.then(() => 'room'), nextTurn().then(() => 'none yet')])
+    await outbox.room('sample')
+    outbox.acknowledge(1)
+    await third
+
+    expect(first).toBe('none yet')
   })
 
   test('nothing waits after a release', async () => {

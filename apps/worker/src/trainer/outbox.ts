@@ -1,26 +1,29 @@
 import { type CurvePoint } from '@kantor/contracts'
-import { type FromTrainer, packPoints } from './protocol.js'
+import { type FromTrainer, type Obstacle, packPoints } from './protocol.js'
 
 type Acknowledged = Extract<FromTrainer, { seq: number }>
 type Body = Acknowledged extends infer M ? (M extends { seq: number } ? Omit<M, 'seq'> : never) : never
 
 const POINTS_PER_MESSAGE = 256
 const SECONDS_BETWEEN_MESSAGES = 0.2
-/** Unacknowledged messages of points: about 4 000 points wait at most when the supervisor cannot write. */
-const POINT_WINDOW = 16
-/** One artifact on its way and one waiting; the third holds training at a step boundary until the store has taken the first. */
-const ARTIFACT_WINDOW = 2
+/**
+ * Unacknowledged messages of each kind. About 4 000 points wait at most when the supervisor cannot write. One checkpoint is on its way
+ * and one waits in the spool: the third holds training at a step boundary until the store has taken the first. Samples are small.
+ */
+const windows = { points: 16, sample: 8, checkpoint: 2 } as const
+type Kind = keyof typeof windows
 
 /** The trainer's sending side: batches points, and waits while too much is unacknowledged, so memory and spool stay bounded. */
 export class Outbox {
   readonly #send: (message: FromTrainer) => void
   readonly #clock: () => number
-  readonly #unacknowledged = new Map<number, 'points' | 'artifact'>()
+  readonly #unacknowledged = new Map<number, Kind>()
   #points: CurvePoint[] = []
   #epoch = 0
   #sentAt = -Infinity
   #seq = 0
   #open = true
+  #waitsFor: Obstacle | undefined
   #wake: () => void = () => {}
 
   /** `clock` in seconds of training. */
@@ -42,7 +45,7 @@ export class Outbox {
     const points = this.#points
     this.#points = []
     this.#sentAt = this.#clock()
-    await this.#post('points', {
+    await this.#post({
       type: 'points',
       ...packPoints(points),
       epoch: this.#epoch,
@@ -53,7 +56,7 @@ export class Outbox {
   /** Points of earlier steps go first: a checkpoint's row must never be ahead of its curve. */
   async artifact(body: Body): Promise<void> {
     await this.flush()
-    await this.#post('artifact', body)
+    await this.#post(body)
   }
 
   acknowledge(seq: number): void {
@@ -67,19 +70,30 @@ export class Outbox {
     this.#wake()
   }
 
-  async #post(kind: 'points' | 'artifact', body: Body): Promise<void> {
-    const limit = kind === 'points' ? POINT_WINDOW : ARTIFACT_WINDOW
-    while (this.#open && this.#count(kind) >= limit) {
+  /** What holds the loop up just now. */
+  get waitsFor(): Obstacle | undefined {
+    return this.#waitsFor
+  }
+
+  /** Resolves when one more of `kind` may wait. Asked before an artifact is written, so that the spool never holds more than its window. */
+  async room(kind: Kind): Promise<void> {
+    while (this.#open && this.#count(kind) >= windows[kind]) {
+      this.#waitsFor = kind === 'points' ? 'database' : 'object_store'
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
+    this.#waitsFor = undefined
+  }
+
+  async #post(body: Body): Promise<void> {
+    await this.room(body.type)
     const seq = this.#seq++
-    this.#unacknowledged.set(seq, kind)
+    this.#unacknowledged.set(seq, body.type)
     this.#send({ ...body, seq })
   }
 
-  #count(kind: 'points' | 'artifact'): number {
+  #count(kind: Kind): number {
     let count = 0
     for (const waiting of this.#unacknowledged.values()) if (waiting === kind) count += 1
     return count

@@ -74,8 +74,20 @@ const CheckpointFile = z.object({
 })
 export type CheckpointFile = z.infer<typeof CheckpointFile>
 
-export const FailureKind = z.enum(['diverged', 'out_of_memory', 'dataset', 'checkpoint', 'spec', 'error'])
+export const FailureKind = z.enum([
+  'diverged',
+  'out_of_memory',
+  'dataset',
+  'checkpoint',
+  'incompatible',
+  'spec',
+  'error',
+])
 export type FailureKind = z.infer<typeof FailureKind>
+
+/** What can hold training at a step boundary. */
+export const Obstacle = z.enum(['object_store', 'database', 'disk'])
+export type Obstacle = z.infer<typeof Obstacle>
 
 /** Trainer → supervisor. */
 export const FromTrainer = z.discriminatedUnion('type', [
@@ -84,8 +96,13 @@ export const FromTrainer = z.discriminatedUnion('type', [
     step: z.int().min(0),
     determinism: z.enum(['bitwise', 'best-effort']),
   }),
-  /** Sent now and then within long steps: the trainer is at work, or says what keeps it from working. */
-  z.object({ type: z.literal('alive'), waitsFor: z.string().optional() }),
+  /** Sent now and then: how many batches it has read so far, and what keeps it from working, if anything does. */
+  z.object({
+    type: z.literal('alive'),
+    batches: z.int(),
+    waitsFor: Obstacle.optional(),
+    detail: z.string().optional(),
+  }),
   Points,
   SampleFile,
   CheckpointFile,

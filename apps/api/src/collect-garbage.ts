@@ -1,0 +1,44 @@
+import { type Database, databaseTime, unreferencedKeys } from '@kantor/db'
+import type { Logger } from '@kantor/runtime'
+import { isArtifactKey, type ObjectStore } from '@kantor/storage'
+
+/** An object may wait this long for its row: an attempt writes the row right after, or has lost its lease long before. */
+const ROWLESS_SECONDS = 24 * 3600
+const BATCH = 500
+
+export interface Collected {
+  /** Samples and checkpoints that no row names. */
+  objects: number
+  /** Uploads that were never finished. */
+  unfinished: number
+}
+
+/**
+ * Removes what crashes left in the object store: objects whose row was never written or is gone, and half uploads, all older than a day by
+ * the store's clock. Rows go first and objects later, so an object without a row is litter, and only litter.
+ */
+export async function collectGarbage(
+  db: Database,
+  store: Pick<ObjectStore, 'list' | 'remove' | 'removeUnfinished'>,
+  log: Logger,
+): Promise<Collected> {
+  const horizon = new Date((await databaseTime(db)).getTime() - ROWLESS_SECONDS * 1000)
+  let objects = 0
+  let old: string[] = []
+  const removeRowless = async () => {
+    for (const key of old.length > 0 ? await unreferencedKeys(db, old) : []) {
+      await store.remove(key)
+      objects += 1
+    }
+    old = []
+  }
+  for await (const { key, storedAt } of store.list('jobs/')) {
+    if (storedAt >= horizon || !isArtifactKey(key)) continue
+    old.push(key)
+    if (old.length === BATCH) await removeRowless()
+  }
+  await removeRowless()
+  const unfinished = await store.removeUnfinished(horizon)
+  if (objects + unfinished > 0) log.info({ objects, unfinished }, 'removed litter from the object store')
+  return { objects, unfinished }
+}
