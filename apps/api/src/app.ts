@@ -15,7 +15,9 @@ import { useZod } from './plugins/zod.js'
 import { artifactRoutes } from './routes/artifacts.js'
 import { curveRoutes } from './routes/curve.js'
 import { datasetRoutes } from './routes/datasets.js'
+import { dossierRoutes } from './routes/dossier.js'
 import { jobRoutes } from './routes/jobs.js'
+import { logRoutes } from './routes/logs.js'
 
 const REQUEST_TIMEOUT_MS = 30_000
 
@@ -50,6 +52,8 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
 
   jobRoutes(app)
   curveRoutes(app, deps)
+  logRoutes(app, deps)
+  dossierRoutes(app, deps)
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)
   serveHealth(app, deps)

@@ -127,6 +127,24 @@ export const checkpointsQuery = (job: Job) =>
     refetchInterval: whileAlive(job),
   })
 
+/** The newest lines of a job's log; with `search` only those that hold it. */
+export const logsQuery = (job: Job, search: string) =>
+  queryOptions({
+    queryKey: ['logs', job.id, job.state, search],
+    queryFn: ({ signal }) =>
+      api().getLogs({ params: { id: job.id }, query: { tail: 200, ...(search !== '' && { q: search }) }, signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: whileAlive(job),
+  })
+
+/** A failed job changes no more, and neither does its dossier. */
+export const dossierQuery = (job: Job) =>
+  queryOptions({
+    queryKey: ['dossier', job.id],
+    queryFn: ({ signal }) => api().getDossier({ params: { id: job.id }, signal }),
+    staleTime: Infinity,
+  })
+
 /** The bytes of a grid, fetched with the key in the header; they never change. */
 export const sampleBytesQuery = (id: string) =>
   queryOptions({

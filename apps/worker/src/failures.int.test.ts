@@ -4,11 +4,10 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { getJob, listEvents, newestCheckpoint, requestCancel } from '@kantor/db'
+import { getJob, listEvents, newestCheckpoint, readLog, requestCancel } from '@kantor/db'
 import { openStore } from '@kantor/storage'
-import { type Proxy, type Services, startProxy, startServices, throughProxy } from '@kantor/testing'
+import { type Proxy, type Services, startProxy, startServices, throughProxy, weightsHash } from '@kantor/testing'
 import { runAttempt, type Shutdown, type WorkerDeps } from './run-attempt.js'
-import { tensorHash } from './testing/bytes.js'
 import { LEASE_SECONDS, openRig, type Rig, stateOf, until } from './testing/rig.js'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
@@ -74,7 +73,7 @@ describe('an attempt', () => {
     const job = await rig.submit(long)
     const attempt = runAttempt(rig.deps('a'), job.id, never)
     const pid = await trainerOf(job.id)
-    await until(async () => (await rig.curve(job.id)).w_estimate)
+    await until(async () => (await rig.curve(job.id)).w_estimate?.x.length)
 
     process.kill(pid, 'SIGSTOP')
     await sleep(2 * LEASE_SECONDS * 1000)
@@ -106,6 +105,9 @@ describe('an attempt', () => {
     })
     const again = runAttempt(deps, job.id, never)
     await trainerOf(job.id, 2)
+    const log = await readLog(rig.db, job.id, { tail: 100, attempt: 1 })
+    expect(log.at(-2)).toMatchObject({ source: 'trainer', level: 'error', text: 'no progress for 5 s: killed' })
+    expect(log.at(-1)).toMatchObject({ text: 'ended without a word: SIGKILL' })
     const resumed = rig.lines.find((line) => line.msg === 'training' && line.jobId === job.id && line.attempt === 2)
     expect(resumed!['step']).toBeGreaterThan(0)
     await cancel(job.id, again)
@@ -223,7 +225,7 @@ describe('an attempt', () => {
       expect(await rig.curve(job.id)).toEqual(await rig.curve(whole.id))
       const stored = (await newestCheckpoint(rig.db, job.id))!
       expect(stored.step).toBe(400)
-      expect(tensorHash(await deps.store.getBytes(stored.key))).toBe((await rig.weights(whole.id)).sha256)
+      expect(weightsHash(await deps.store.getBytes(stored.key))).toBe((await rig.weights(whole.id)).sha256)
     })
   })
 })

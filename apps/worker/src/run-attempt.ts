@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { AppError, type Job, type Reason } from '@kantor/contracts'
 import { DatasetChanged, prepareImages } from '@kantor/datasets'
 import {
+  appendLog,
   claimJob,
   type Claim,
   type Database,
@@ -25,6 +26,7 @@ import { createPersister, StorageRefused } from './persist-event.js'
 import { ProgressMeter } from './progress.js'
 import { fetchResume } from './resume.js'
 import { superviseTrainer } from './supervise-trainer.js'
+import { collectTrainerLog } from './trainer-log.js'
 import type { Obstacle } from './trainer/protocol.js'
 import type { TrainerDevice } from './trainer-process.js'
 import { judge, type Verdict } from './verdict.js'
@@ -120,6 +122,7 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
     const tell = (what: string, action: () => Promise<void>) => {
       told = told.then(() => outlast(what, action, { signal: intent.reached('abandon'), log })).catch(fail)
     }
+    const trainerLog = collectTrainerLog({ write: (lines, dropped) => appendLog(db, fence, lines, dropped), log })
     const persister = createPersister({ db, store, fence, retention: spec.checkpoint, intent, log, onError: fail })
     const { last, end } = await superviseTrainer({
       start: { spec, imagesDirectory, spoolDirectory: spool, resumeFile: resume?.file ?? null },
@@ -127,9 +130,11 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
       stallSeconds: deps.stallSeconds,
       intent,
       log,
+      trainerLog,
       onReady: (determinism) => tell('first step', () => markRunning(db, fence, determinism)),
       onObstacle: (obstacle, detail) => {
         log.warn({ obstacle, detail }, obstacle === null ? 'training goes on' : 'training stands still')
+        trainerLog.add('trainer', 'warn', obstacle === null ? 'goes on' : `stands still, waits for: ${obstacle}`)
         tell('event', () => noteAttempt(db, fence, noteOf(obstacle, detail ?? persister.outage)))
       },
       onPoints: (points) => meter.add(points),
@@ -143,7 +148,7 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
       },
     )
     persister.close()
-    await told
+    await Promise.all([told, trainerLog.close()])
     if (resume && last?.type === 'failed' && last.kind === 'checkpoint') {
       await quarantineCheckpoint(db, fence, { id: resume.id, fault: last.message })
     }

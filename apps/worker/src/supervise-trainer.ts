@@ -1,6 +1,7 @@
 import type { Logger } from '@kantor/runtime'
 import type { Intent, Wish } from './intent.js'
 import { watchForStall } from './stall-watch.js'
+import type { TrainerLog } from './trainer-log.js'
 import { startTrainer, type TrainerEnd, type TrainerOptions } from './trainer-process.js'
 import type { CheckpointFile, FromTrainer, Obstacle, Points, SampleFile } from './trainer/protocol.js'
 import type { LastMessage } from './verdict.js'
@@ -8,7 +9,8 @@ import type { LastMessage } from './verdict.js'
 /** A cancelled trainer ends between two native calls; one that does not is killed, since nothing of it is wanted. */
 const KILL_AFTER_MS = 10_000
 
-export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage'> {
+export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage' | 'onOutput'> {
+  trainerLog: Pick<TrainerLog, 'add' | 'output'>
   intent: Intent
   log: Logger
   /** Without progress for so long it is killed; see `watchForStall`. */
@@ -25,7 +27,7 @@ export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage'> {
 export async function superviseTrainer(
   options: SuperviseOptions,
 ): Promise<{ last: LastMessage | undefined; end: TrainerEnd }> {
-  const { intent, log, onReady, onPoints, onObstacle, persist } = options
+  const { intent, log, trainerLog, onReady, onPoints, onObstacle, persist } = options
   let last: LastMessage | undefined
   let hungSeconds: number | null = null
   let batches = 0
@@ -44,10 +46,14 @@ export async function superviseTrainer(
       case 'ready':
         watch.progress()
         log.info({ step: message.step, determinism: message.determinism, pid: trainer.pid }, 'training')
+        trainerLog.add('trainer', 'info', `training from step ${message.step} on, ${message.determinism}`)
         return onReady(message.determinism)
       case 'done':
       case 'failed':
-        if (message.type === 'failed') log.error({ kind: message.kind, stack: message.stack }, message.message)
+        if (message.type === 'failed') {
+          log.error({ kind: message.kind, stack: message.stack }, message.message)
+          trainerLog.add('trainer', 'error', `${message.kind}: ${message.stack ?? message.message}`)
+        } else trainerLog.add('trainer', 'info', `done at step ${message.step}: ${message.outcome}`)
         last = message
         return
       default: {
@@ -64,9 +70,10 @@ export async function superviseTrainer(
     }
   }
 
-  const trainer = startTrainer({ ...options, onMessage })
+  const trainer = startTrainer({ ...options, onMessage, onOutput: trainerLog.output })
   const watch = watchForStall(options.stallSeconds, (seconds) => {
     log.error({ seconds }, 'the trainer makes no progress: killed')
+    trainerLog.add('trainer', 'error', `no progress for ${Math.round(seconds)} s: killed`)
     hungSeconds = seconds
     trainer.kill('SIGKILL')
   })
@@ -79,7 +86,9 @@ export async function superviseTrainer(
   }
   const stopListening = intent.listen(tell)
   try {
-    return { end: { ...(await trainer.ended), hungSeconds }, last }
+    const end = { ...(await trainer.ended), hungSeconds }
+    if (!last) trainerLog.add('trainer', 'error', `ended without a word: ${end.signal ?? `exit code ${end.code}`}`)
+    return { end, last }
   } finally {
     watch.stop()
     clearTimeout(insist)

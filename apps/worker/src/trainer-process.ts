@@ -59,19 +59,21 @@ export interface TrainerOptions {
   start: Omit<Start, 'type' | 'supervisorPid'>
   device: TrainerDevice
   onMessage: (message: FromTrainer) => void
+  /** What the process prints, as it comes. */
+  onOutput: (source: 'stdout' | 'stderr', chunk: string) => void
   log: Logger
 }
 
 /** Forks a trainer and gives it its job. It is never left behind: it ends by itself when this process is gone. */
-export function startTrainer({ start, device, onMessage, log }: TrainerOptions): TrainerProcess {
+export function startTrainer({ start, device, onMessage, onOutput, log }: TrainerOptions): TrainerProcess {
   const oomKillsBefore = countOomKills()
   const child = fork(compiled('trainer/main.js'), {
     serialization: 'advanced',
     env: trainerEnvironment(device),
     execArgv: [],
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
-  const lastWords = collectLastWords(child, log)
+  const lastWords = collectLastWords(child, onOutput)
 
   const send = (message: ToTrainer) => {
     // A send that fails means that the child is gone: `ended` says so.
@@ -112,11 +114,12 @@ async function whenEnded(child: ChildProcess): Promise<{ code: number | null; si
   return end
 }
 
-function collectLastWords(child: ChildProcess, log: Logger): () => string {
+function collectLastWords(child: ChildProcess, onOutput: TrainerOptions['onOutput']): () => string {
   let text = ''
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => onOutput('stdout', chunk))
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     text = (text + chunk).slice(-LAST_WORDS)
-    log.debug({ stderr: chunk.trimEnd() }, 'trainer')
+    onOutput('stderr', chunk)
   })
   return () => text.trim()
 }

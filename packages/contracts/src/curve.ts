@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wholeNumber } from './strings.js'
 
 /** Every series of a curve: its meaning, in the authors' sign (the stored critic D is −f). */
 export const seriesCatalogue = {
@@ -67,13 +68,6 @@ export const CurveReply = z
   .meta({ id: 'Curve' })
 export type CurveReply = z.infer<typeof CurveReply>
 
-const digits = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,15}$/, { message: `must be a whole number from ${min} to ${max}` })
-    .transform(Number)
-    .pipe(z.int().min(min).max(max))
-
 /** Query parameters arrive as text: `metrics=w_estimate,gen_loss&sinceSeq=12&resolution=4`. */
 export const CurveQuery = z.strictObject({
   metrics: z
@@ -81,13 +75,13 @@ export const CurveQuery = z.strictObject({
     .transform((list) => list.split(','))
     .pipe(z.array(SeriesName).min(1).max(seriesNames.length))
     .default(['w_estimate', 'critic_loss', 'gen_loss']),
-  from: digits(0, 1e9).optional(),
-  to: digits(0, 1e9).optional(),
-  sinceSeq: digits(0, Number.MAX_SAFE_INTEGER).optional(),
-  resolution: digits(1, 2 ** 30)
+  from: wholeNumber(0, 1e9).optional(),
+  to: wholeNumber(0, 1e9).optional(),
+  sinceSeq: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
+  resolution: wholeNumber(1, 2 ** 30)
     .refine((n) => Number.isInteger(Math.log2(n)), { message: 'must be a power of two' })
     .optional(),
-  maxPoints: digits(1, 5000).default(1000),
+  maxPoints: wholeNumber(1, 5000).default(1000),
   /** `median:101` is the authors' filter (window truncated at the edges), computed on raw points of `w_estimate`. */
   smooth: z
     .string()

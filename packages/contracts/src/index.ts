@@ -14,6 +14,7 @@ export {
   WireNumber,
 } from './curve.js'
 export { Dataset, DatasetId, DatasetRef } from './datasets.js'
+export { Dossier, SpecDifference } from './dossier.js'
 export {
   AppError,
   type AppErrorOptions,
@@ -42,6 +43,7 @@ export {
 } from './job.js'
 export { applyPreset, Budget, JobSpec, JobSpecInput, Preset, presets, Schedule } from './job-spec.js'
 export { allows, Scope } from './keys.js'
+export { LogLevel, LogLine, LogQuery, LogReply, LogSource } from './logs.js'
 export { Objective, type ObjectiveKind, WganClip, WganGp } from './objectives.js'
 export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
 export { Reason, reasonCatalogue, remedyOf } from './reasons.js'

@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { Checkpoint, Sample } from './artifacts.js'
 import { CurveQuery, CurveReply } from './curve.js'
 import { Dataset } from './datasets.js'
+import { Dossier } from './dossier.js'
 import { CreateJob, CreateJobs, Job, JobEvent, JobState } from './job.js'
 import type { Scope } from './keys.js'
+import { LogQuery, LogReply } from './logs.js'
 
 /** One endpoint: the API's handler, the client's method, OpenAPI and the CLI are all made from this. */
 export interface Route {
@@ -106,6 +108,26 @@ export const routes = {
     params: Id,
     status: 200,
     reply: z.object({ items: z.array(JobEvent) }),
+  },
+  getLogs: {
+    method: 'GET',
+    path: '/jobs/:id/logs',
+    scope: 'read',
+    summary: 'What the trainers of a job printed and told; follow with after and wait',
+    params: Id,
+    query: LogQuery,
+    status: 200,
+    reply: LogReply,
+  },
+  getDossier: {
+    method: 'GET',
+    path: '/jobs/:id/dossier',
+    scope: 'read',
+    summary:
+      'What helps to understand a failed job: its end, its attempts, its log, and the nearest job that went well',
+    params: Id,
+    status: 200,
+    reply: Dossier,
   },
   getCurve: {
     method: 'GET',

@@ -14,6 +14,14 @@ export const text = (max: number) =>
       params: { code: 'invalid-string' },
     })
 
+/** A number that travels as text in a query. */
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, { message: `must be a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+
 /** The nearest of `candidates` by edit distance, when it is near enough to be a likely misspelling. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined

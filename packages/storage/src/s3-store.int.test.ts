@@ -66,10 +66,10 @@ describe('S3 store in an outage', () => {
   })
 })
 
-test('F22: an upload in parts that nobody finishes is ended by its age', async () => {
-  const { endpoint, bucket, region, ...credentials } = fauxqs.settings
+const endsUploads = async (settings: typeof fauxqs.settings) => {
+  const { endpoint, bucket, region, ...credentials } = settings
   const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true })
-  const store = await openStore({ s3: fauxqs.settings, directory })
+  const store = await openStore({ s3: settings, directory })
   const unfinished = async () => {
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
     return Uploads.map(({ Key }) => Key)
@@ -77,13 +77,16 @@ test('F22: an upload in parts that nobody finishes is ended by its age', async (
   await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'jobs/x/checkpoints/half' }))
   expect(await unfinished()).toEqual(['jobs/x/checkpoints/half'])
 
-  expect(await store.removeUnfinished(new Date(Date.now() - 86_400_000))).toBe(0)
-  expect(await store.removeUnfinished(new Date(Date.now() + 60_000))).toBe(1)
+  // The server dates every upload to 2010.
+  expect(await store.removeUnfinished(new Date(0))).toBe(0)
+  expect(await store.removeUnfinished(new Date(Date.now() - 86_400_000))).toBe(1)
 
   expect(await unfinished()).toEqual([])
   client.destroy()
   await store.close()
-})
+}
+// fauxqs lists no uploads.
+if (moto) test('F22: an upload in parts that nobody finishes is ended by its age', () => endsUploads(moto.settings))
 
 describe('S3 servers that will not do', () => {
   let server: Server
@@ -141,7 +144,10 @@ describe('S3 servers that will not do', () => {
         const probing = request.url?.includes('kantor-probe')
         const isPut = request.method === 'PUT'
         if (probing && isPut) return response.writeHead(412, { 'content-length': '0' }).end()
-        if (request.method === 'DELETE') kept.numRemoved += 1
+        if (request.method === 'DELETE') {
+          kept.numRemoved += 1
+          return response.writeHead(204).end()
+        }
         if (isPut) kept.numBytes = Math.floor(body.byteLength / 2)
         const isThere = request.method !== 'HEAD' || kept.numBytes > 0 || !request.url?.includes('half')
         return response.writeHead(isThere ? 200 : 404, { 'content-length': String(isPut ? 0 : kept.numBytes) }).end()

@@ -12,7 +12,7 @@ import { type Content, chunksOf, measure, noSuchObject, otherContent, wrongHash 
 import { checkKey } from './object-key.js'
 import type { ListedObject, ObjectBody, ObjectStore, PutOptions } from './object-store.js'
 import { ensureBucket, pause, requireConditionalWrites, statusOf, unavailable } from './s3-server.js'
-import { abortUploads, upload } from './s3-upload.js'
+import { abortUploads, goesInParts, upload } from './s3-upload.js'
 
 export interface S3Options {
   endpoint: string
@@ -60,8 +60,8 @@ class S3Store implements ObjectStore {
     checkKey(key)
     const content = await measure(chunksOf(body))
     if (content.sha256 !== options.sha256) throw wrongHash(key, options.sha256, content.sha256)
-    // For uploads in parts on servers that know the condition for whole ones only.
-    if (await this.#headObject(key)) return await this.#expectSame(key, content)
+    // Some servers know the condition for whole uploads only.
+    if (goesInParts(content) && (await this.#headObject(key))) return await this.#expectSame(key, content)
     for (let attempt = 1; ; attempt++) {
       try {
         const { contentType } = options

@@ -25,9 +25,11 @@ const partBytes = 8 << 20
 /** S3 allows 10 000 parts. */
 const maxParts = 9000
 
+export const goesInParts = ({ sizeBytes }: Content): boolean => sizeBytes > partBytes
+
 /** Sends the body in one request or in parts, to be refused when the key exists; nothing is visible before the last one has succeeded. */
 export async function upload(client: S3Client, job: Upload): Promise<void> {
-  if (job.content.sizeBytes > partBytes) await uploadInParts(client, job)
+  if (goesInParts(job.content)) await uploadInParts(client, job)
   else await uploadWhole(client, job)
 }
 
@@ -95,7 +97,9 @@ export async function abortUploads(client: S3Client, bucket: string, time: Date)
       await client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId }))
       numAborted += 1
     }
-    from = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined
+    // A server that says that there is more and not where must not keep us here.
+    const hasMore = page.IsTruncated === true && page.NextKeyMarker !== undefined
+    from = hasMore ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined
   }
   return numAborted
 }

@@ -5,6 +5,7 @@ import { duration, figure, note, print, printJson, table } from '../output.js'
 import { connect } from '../settings.js'
 import { follow } from '../watch.js'
 import { submit } from './job-submit.js'
+import { logs } from './job-logs.js'
 
 /** `kantor job …`: jobs through the API. */
 export function job(): Command {
@@ -13,6 +14,7 @@ export function job(): Command {
   group.addCommand(list())
   group.addCommand(show())
   group.addCommand(watch())
+  group.addCommand(logs())
   group.addCommand(cancel())
   return group
 }

@@ -6,10 +6,12 @@ import { CurvePanel } from '../curve/curve-panel.js'
 import { Failure } from '../frame/notices.js'
 import { CheckpointsPanel } from './checkpoints-panel.js'
 import { EventsPanel } from './events-panel.js'
+import { FailureCard } from './failure-card.js'
 import { Figures } from './figures.js'
 import { JobHead } from './job-head.js'
 import styles from './job-page.module.css'
 import { LintPanel } from './lint-panel.js'
+import { LogsPanel } from './logs-panel.js'
 import { SamplesPanel } from './samples-panel.js'
 import { SpecPanel } from './spec-panel.js'
 
@@ -27,6 +29,7 @@ export function JobPage({ jobId }: { jobId: string }) {
   return (
     <div className={styles['page']}>
       <JobHead job={job} />
+      {job.state === 'failed' && <FailureCard job={job} />}
       <Figures job={job} />
       <LintPanel lint={job.lint} />
       <div className={styles['columns']}>
@@ -40,6 +43,7 @@ export function JobPage({ jobId }: { jobId: string }) {
           <SamplesPanel job={job} onStep={setChosenStep} />
           <CheckpointsPanel job={job} />
           <EventsPanel job={job} />
+          <LogsPanel job={job} />
         </div>
       </div>
     </div>
