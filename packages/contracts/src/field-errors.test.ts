@@ -24,7 +24,9 @@ describe('field errors', () => {
   })
 
   test('an unknown key far from all of them lists what is allowed', () => {
-    expect(only(withSpec({ checkpoint: { zzzzzz: 1 } })).hint).toBe('allowed: everySteps, everySeconds, keep')
+    expect(only(withSpec({ checkpoint: { zzzzzz: 1 } })).hint).toBe(
+      'allowed: everySteps, everySeconds, keep, keepEvery, keepBest',
+    )
   })
 
   test('all errors come at once', () => {
