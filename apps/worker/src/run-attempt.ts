@@ -125,7 +125,13 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
     const trainerLog = collectTrainerLog({ write: (lines, dropped) => appendLog(db, fence, lines, dropped), log })
     const persister = createPersister({ db, store, fence, retention: spec.checkpoint, intent, log, onError: fail })
     const { last, end } = await superviseTrainer({
-      start: { spec, imagesDirectory, spoolDirectory: spool, resumeFile: resume?.file ?? null },
+      start: {
+        spec,
+        imagesDirectory,
+        spoolDirectory: spool,
+        resumeFile: resume?.file ?? null,
+        loweringsFile: join(deps.dataDir, 'lowerings.json'),
+      },
       device: deps.device,
       stallSeconds: deps.stallSeconds,
       intent,

@@ -46,7 +46,13 @@ const specShape = {
   optimizer: Optimizer.prefault({ kind: 'rmsprop' }),
   schedule: Schedule.prefault({}),
   batchSize: z.int().min(2).max(1024).default(64),
-  precision: z.enum(['float32']).default('float32'),
+  /** `bfloat16`: convolutions and matrix products; weights, statistics, losses and optimizer stay float32. */
+  precision: z.enum(['float32', 'bfloat16']).default('float32'),
+  /**
+   * `measured`: convolutions are computed in whichever way was fastest on the worker, and a resume repeats that choice.
+   * `direct`: in one way everywhere, the bits of the step run operation by operation.
+   */
+  lowerings: z.enum(['measured', 'direct']).default('measured'),
   budget: Budget.prefault({ generatorSteps: 10_000 }),
   sampling: z
     .strictObject({

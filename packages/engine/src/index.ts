@@ -11,6 +11,7 @@ export {
   type ProgramOptions,
   type Step,
 } from './graph/program.js'
+export { type Plan, plans } from './graph/convolution-plans.js'
 export { type LoweringChooser, type Lowerings, measuredLowerings, pinnedLowerings } from './graph/lowerings.js'
 export type { Precision } from './graph/precision.js'
 export type { InputSpec } from './graph/recording.js'

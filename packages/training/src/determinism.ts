@@ -1,4 +1,24 @@
+import type { JobSpec } from '@kantor/contracts'
+import { type LoweringChooser, type Lowerings, measuredLowerings, pinnedLowerings } from '@kantor/engine'
+import { recordedLowerings, type Runtime } from './checkpoint/checkpoint.js'
 import type { Stepper } from './step/stepper.js'
+
+export interface LoweringSource {
+  /** What was measured before on this machine. */
+  known: Lowerings
+  resume: Uint8Array | undefined
+}
+
+/** Pinned by the spec or by the checkpoint that a run goes on from, measured otherwise. */
+export function chooseLowerings(
+  { lowerings }: Pick<JobSpec, 'lowerings'>,
+  runtime: Runtime,
+  { known, resume }: LoweringSource,
+): LoweringChooser {
+  if (lowerings === 'direct') return pinnedLowerings()
+  const recorded = resume && recordedLowerings(resume, runtime)
+  return recorded ? pinnedLowerings(recorded) : measuredLowerings(known)
+}
 
 const ROUNDS = 2
 

@@ -1,4 +1,5 @@
 import type { CurvePoint } from '@kantor/contracts'
+import type { Lowerings } from '@kantor/engine'
 
 /** Square images of one dataset, already at the size of the job. */
 export interface ImageSource {
@@ -14,7 +15,8 @@ export type Determinism = 'bitwise' | 'best-effort'
 
 /** What a training run tells. Steps are generator steps. */
 export type TrainEvent =
-  | { type: 'ready'; step: number; determinism: Determinism }
+  /** `lowerings`: how the graph's convolutions are computed; worth keeping for the next run on this machine. */
+  | { type: 'ready'; step: number; determinism: Determinism; lowerings: Lowerings }
   /** One per generator step; `epoch` counts complete passes over the data before it. */
   | { type: 'point'; point: CurvePoint; epoch: number }
   /** NHWC uint8 images from the job's fixed latents. */

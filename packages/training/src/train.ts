@@ -1,9 +1,9 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { CurvePoint, JobSpec } from '@kantor/contracts'
-import { loadTensorFlow } from '@kantor/engine'
+import { loadTensorFlow, type Lowerings } from '@kantor/engine'
 import { type CheckpointContext, restoreCheckpoint, type RunState, writeCheckpoint } from './checkpoint/checkpoint.js'
 import { batchesPerEpoch, epochOrder } from './data-order.js'
-import { isDeterministic } from './determinism.js'
+import { chooseLowerings, isDeterministic } from './determinism.js'
 import { DIVERGED_AFTER, DivergedError } from './diverged.js'
 import type { ImageSource, TrainControl, TrainEvent } from './events.js'
 import { createGame } from './game.js'
@@ -18,6 +18,8 @@ export interface TrainOptions {
   /** A checkpoint of the same job to go on from. */
   resume?: Uint8Array | undefined
   control: TrainControl
+  /** Lowerings that were measured before on this machine; others are timed while the graph is compiled. */
+  lowerings?: Lowerings | undefined
   /** Internal: `eager` runs op by op instead of as one graph. */
   engine?: EngineKind | undefined
 }
@@ -34,17 +36,20 @@ export async function* train({
   images,
   resume,
   control,
+  lowerings: known = {},
   engine = 'compiled',
 }: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
   checkImages(spec, images)
-  const runtime = await loadTensorFlow()
+  const runtime = { ...(await loadTensorFlow()), engine }
+  const chooser = chooseLowerings(spec, runtime, { known, resume })
   const game = createGame(spec, images.channels)
-  const stepper = createStepper(engine, game, spec, images)
+  const stepper = createStepper(engine, game, spec, { images, chooser })
   try {
     const context: CheckpointContext = {
       spec,
       channels: images.channels,
-      runtime: { ...runtime, engine },
+      runtime,
+      lowerings: chooser.lowerings,
       determinism: isDeterministic(stepper) ? 'bitwise' : 'best-effort',
     }
     const state: RunState = { step: 0, criticStep: 0, epoch: 0, cursor: 0, elapsedSeconds: 0 }
@@ -54,7 +59,8 @@ export async function* train({
       context.determinism = restored.determinism
       stepper.load()
     }
-    yield { type: 'ready', step: state.step, determinism: context.determinism }
+    const { determinism, lowerings } = context
+    yield { type: 'ready', step: state.step, determinism, lowerings }
 
     const secondsBefore = state.elapsedSeconds
     const last = { sample: resume ? state.step : -1, checkpoint: resume ? state.step : -1, checkpointSeconds: 0 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { openImages } from '@kantor/datasets'
 import type { TrainEvent } from '@kantor/training'
 import { classifyFailure, DatasetUnreadable } from './classify-failure.js'
+import { noteLowerings, readLowerings } from './lowering-cache.js'
 import { Outbox } from './outbox.js'
 import { exitCodes, type FromTrainer, type Obstacle, type Start, ToTrainer } from './protocol.js'
 import { writeWhenThereIsRoom } from './spool.js'
@@ -85,9 +86,10 @@ function sayAlive(): void {
   })
 }
 
-async function run({ spec, supervisorPid, imagesDirectory, spoolDirectory, resumeFile }: Start): Promise<void> {
+async function run(start: Start): Promise<void> {
+  const { spec, supervisorPid, imagesDirectory, spoolDirectory, resumeFile, loweringsFile } = start
   if (supervisorPid !== parent) exitOrphaned()
-  const { train } = await import('@kantor/training')
+  const [{ train }, { loadTensorFlow }] = await Promise.all([import('@kantor/training'), import('@kantor/engine')])
   const images = readable(() => openImages(imagesDirectory))
   const read = (indices: Int32Array) => {
     batches += 1
@@ -96,10 +98,17 @@ async function run({ spec, supervisorPid, imagesDirectory, spoolDirectory, resum
   const source = { ...images, read }
   const resume = resumeFile === null ? undefined : await readFile(resumeFile)
   if (resume) earlierSeconds = await secondsIn(resume)
+  const runtime = await loadTensorFlow()
+  const lowerings = await readLowerings(loweringsFile, runtime)
   startedAt = performance.now()
 
   const control = { shouldStop: () => stopWanted, elapsedSeconds }
-  for await (const event of train({ spec, images: source, resume, control })) {
+  for await (const event of train({ spec, images: source, resume, control, lowerings })) {
+    if (event.type === 'ready') {
+      await noteLowerings(loweringsFile, runtime, event.lowerings).catch((error: unknown) =>
+        process.stderr.write(`the measured lowerings could not be kept: ${String(error)}\n`),
+      )
+    }
     await pass(event, spoolDirectory)
     checkParent()
   }
@@ -122,8 +131,10 @@ async function spool(kind: 'sample' | 'checkpoint', file: string, bytes: Uint8Ar
 
 async function pass(event: TrainEvent, directory: string): Promise<void> {
   switch (event.type) {
-    case 'ready':
-      return send(event)
+    case 'ready': {
+      const { type, step, determinism } = event
+      return send({ type, step, determinism })
+    }
     case 'point':
       return outbox.point(event.point, event.epoch)
     case 'sample': {

@@ -14,6 +14,8 @@ const Start = z.object({
   spoolDirectory: z.string(),
   /** A checkpoint file, verified by the supervisor. */
   resumeFile: z.string().nullable(),
+  /** Where the ways to compute convolutions are kept that were measured on this machine. */
+  loweringsFile: z.string(),
 })
 export type Start = z.infer<typeof Start>
 

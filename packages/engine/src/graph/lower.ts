@@ -1,4 +1,4 @@
-import { filterGradientOf, lowerFilterGradient } from './filter-gradients.js'
+import { convolutionOf, lowerConvolution, type Pass } from './convolution-plans.js'
 import type { GraphBuilder } from './graph-builder.js'
 import type { LoweringChooser } from './lowerings.js'
 import type { GraphDtype } from './native.js'
@@ -106,11 +106,10 @@ export function lower(
     const guards = [...(ordered.has(op) ? [graph.guard()] : []), ...(separate.has(op) ? [graph.newGuard()] : [])]
     const args = operands.map((operand, i) => read(operand, typing.inputs[i] ?? undefined))
     const waits = guards.map((guard) => `^${guard}`)
-    const problem = filterGradientOf(operation, typing.output ?? 'float32')
-    const lowering = problem ? chooser.choose(problem) : 'direct'
-    if (problem && lowering !== 'direct') {
-      const [images, , gradient] = args as [string, string, string]
-      const ref = lowerFilterGradient(graph, problem, { scope: `${scope}/${op}`, images, gradient, lowering })
+    const problem = convolutionOf(operation, typing.output ?? 'float32')
+    const plan = problem ? chooser.choose(problem) : 'direct'
+    if (problem && plan !== 'direct') {
+      const ref = lowerConvolution(graph, problem, passOf(op, args), { scope: `${scope}/${op}`, plan })
       refs.set(outputs[0] as Value, new Map([[problem.dtype, ref]]))
       continue
     }
@@ -147,6 +146,13 @@ export function lower(
       ]),
     ),
   }
+}
+
+function passOf(op: string, args: readonly string[]): Pass {
+  const [first, second, third] = args as [string, string, string]
+  if (op === 'Conv2D') return { op, images: first, filter: second }
+  if (op === 'Conv2DBackpropFilter') return { op, images: first, gradient: third }
+  return { op: 'Conv2DBackpropInput', filter: second, gradient: third }
 }
 
 const copy = (graph: GraphBuilder, scope: string, ref: string): string =>

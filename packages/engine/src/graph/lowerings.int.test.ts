@@ -1,70 +1,123 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-node-gpu'
+import type { Tensor, Tensor4D, Variable } from '@tensorflow/tfjs-node-gpu'
 import { tf } from '../binding.js'
 import { loadTensorFlow } from '../load.js'
-import { convolve } from '../ops/convolution.js'
-import { compileProgram } from './program.js'
-import { type FilterLowering, filterLowerings } from './filter-gradients.js'
+import { convolve, convolveTransposed } from '../ops/convolution.js'
+import { type Plan, plans } from './convolution-plans.js'
 import { type LoweringChooser, measuredLowerings, pinnedLowerings } from './lowerings.js'
+import { compileProgram } from './program.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 
-const wave = (length: number, rate: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * i * rate))
+type Shape = [number, number, number, number]
 
-/** The weight gradient of one convolution, as `chooser` lowers it. */
-function gradient(shape: [number, number, number, number], to: number, chooser?: LoweringChooser): Float32Array {
+const wave = (length: number, rate: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * i * rate))
+const sizeOf = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1)
+
+/** A convolution of `x`, [n, h, w, c] to [n, h / 2, w / 2, to], with both its gradients, as `chooser` lowers them. */
+function passes(shape: Shape, to: number, chooser?: LoweringChooser): Record<string, Float32Array> {
   const [batch, height, width, channels] = shape
+  const small = [batch, height / 2, width / 2, to]
   const filter = tf.variable(tf.randomNormal([4, 4, channels, to], 0, 1, 'float32', 1))
   const program = compileProgram({
     variables: [filter],
     steps: {
       step: {
-        inputs: { x: { shape }, dy: { shape: [batch, height / 2, width / 2, to] } },
+        inputs: { x: { shape }, dy: { shape: small } },
         step: ({ x, dy }) => {
-          const loss = (weights: Tensor) =>
-            tf.sum(tf.mul(convolve(x as Tensor4D, weights as Tensor4D, 2, 'same'), dy as Tensor))
-          return { gradient: tf.grad(loss)(filter) }
+          const forward = (images: Tensor, weights: Tensor) =>
+            convolve(images as Tensor4D, weights as Tensor4D, 2, 'same')
+          const along = (images: Tensor, weights: Tensor) => tf.sum(tf.mul(forward(images, weights), dy as Tensor))
+          const [images, weights] = tf.grads(along)([x as Tensor, filter as Variable])
+          return {
+            forward: forward(x as Tensor, filter as Tensor),
+            weights: weights as Tensor,
+            images: images as Tensor,
+            // The image gradient as a layer of its own, as a generator has it.
+            spread: convolveTransposed(dy as Tensor4D, filter as unknown as Tensor4D, 2),
+          }
         },
       },
     },
     ...(chooser && { chooser }),
   })
-  const size = shape.reduce((product, n) => product * n, 1)
-  const { gradient: values } = program.run('step', {
-    x: wave(size, 0.7),
-    dy: wave((size / 4 / channels) * to, 0.3),
-  })
-  program.dispose()
-  filter.dispose()
-  return values as Float32Array
+  try {
+    return program.run('step', { x: wave(sizeOf(shape), 0.7), dy: wave(sizeOf(small), 0.3) })
+  } finally {
+    program.dispose()
+    filter.dispose()
+  }
 }
 
-const always = (lowering: FilterLowering): LoweringChooser => ({ lowerings: {}, choose: () => lowering })
+const always = (plan: Plan): LoweringChooser => ({ lowerings: {}, choose: () => plan })
 
-describe('lowerings of a convolution’s weight gradient', () => {
-  test.each(filterLowerings)('%s: equals the op', (lowering) => {
+describe('plans of a convolution', () => {
+  test.each(plans)('%s: forward pass and both gradients equal the ops', (plan) => {
     for (const [shape, to] of [
       [[2, 8, 8, 3], 5],
       [[3, 4, 10, 6], 2],
-    ] as [[number, number, number, number], number][]) {
-      const expected = gradient(shape, to)
-      const scale = Math.max(...expected.map(Math.abs))
-      const actual = gradient(shape, to, always(lowering))
-      expect(Math.max(...actual.map((value, i) => Math.abs(value - (expected[i] as number))))).toBeLessThan(
-        2e-6 * scale,
-      )
+    ] as [Shape, number][]) {
+      const expected = passes(shape, to)
+      const actual = passes(shape, to, always(plan))
+      expect(Object.keys(actual)).toEqual(['forward', 'weights', 'images', 'spread'])
+      for (const [name, values] of Object.entries(expected)) {
+        const scale = Math.max(...values.map(Math.abs))
+        const distance = Math.max(...values.map((value, i) => Math.abs(value - (actual[name]?.[i] as number))))
+        expect([name, distance / scale < 2e-6]).toEqual([name, true])
+      }
     }
   })
 
-  test('measured ones are noted, taken from the notes, and pinned ones repeat them to the bit', () => {
+  test('other convolutions have none: another filter, another stride, an odd image', () => {
+    const refuse: LoweringChooser = {
+      lowerings: {},
+      choose: ({ images }) => {
+        throw new Error(`asked for a plan of ${images.join(' × ')}`)
+      },
+    }
+    const compiled = (shape: Shape, filterShape: Shape, stride: number) => {
+      const filter = tf.variable(tf.zeros(filterShape))
+      const step = ({ x }: { x: Tensor }) => ({
+        y: convolve(x as Tensor4D, filter as unknown as Tensor4D, stride, 'same'),
+      })
+      try {
+        compileProgram({
+          variables: [filter],
+          steps: { step: { inputs: { x: { shape } }, step: step as never } },
+          chooser: refuse,
+        }).dispose()
+      } finally {
+        filter.dispose()
+      }
+    }
+    compiled([2, 8, 8, 3], [3, 3, 3, 5], 1)
+    compiled([2, 8, 8, 3], [4, 4, 3, 5], 1)
+    compiled([2, 7, 8, 3], [4, 4, 3, 5], 2)
+    expect(() => compiled([2, 8, 8, 3], [4, 4, 3, 5], 2)).toThrow('asked for a plan of 2 × 8 × 8 × 3')
+  })
+})
+
+describe('choosing', () => {
+  const forward = 'convolution float32 2x8x8x3 to 5'
+  const backward = 'image-gradient float32 2x8x8x3 to 5'
+  const problem = { kind: 'convolution', images: [2, 8, 8, 3], to: 5, dtype: 'float32' } as const
+
+  test('measured choices are noted, and pinned ones repeat them to the bit', () => {
     const measured = measuredLowerings()
-    const values = gradient([2, 8, 8, 3], 5, measured)
-    const key = 'filter-gradient float32 2x8x8x3 to 5'
-    expect(Object.keys(measured.lowerings)).toEqual([key])
-    expect(gradient([2, 8, 8, 3], 5, pinnedLowerings(measured.lowerings))).toEqual(values)
-    expect(measuredLowerings({ [key]: 'slices' }).choose({ images: [2, 8, 8, 3], to: 5, dtype: 'float32' })).toBe(
-      'slices',
-    )
-    expect(pinnedLowerings().choose({ images: [2, 8, 8, 3], to: 5, dtype: 'float32' })).toBe('direct')
+    const values = passes([2, 8, 8, 3], 5, measured)
+    expect(Object.keys(measured.lowerings).sort()).toEqual([forward, backward])
+    expect(passes([2, 8, 8, 3], 5, pinnedLowerings(measured.lowerings))).toEqual(values)
+  })
+
+  test('what is known is not measured again; what is pinned and unknown is the op itself', () => {
+    expect(measuredLowerings({ [forward]: 'slices' }).choose(problem)).toBe('slices')
+    expect(pinnedLowerings({ [forward]: 'patches' }).choose(problem)).toBe('patches')
+    expect(pinnedLowerings().choose(problem)).toBe('direct')
+  })
+
+  test('only what was asked for is told, not all that is known', () => {
+    const chooser = measuredLowerings({ [forward]: 'slices', [backward]: 'space-to-depth' })
+    chooser.choose(problem)
+    expect(chooser.lowerings).toEqual({ [forward]: 'slices' })
   })
 })

@@ -1,95 +1,109 @@
-import {
-  type FilterGradient,
-  filterGradientKey,
-  type FilterLowering,
-  filterLowerings,
-  lowerFilterGradient,
-} from './filter-gradients.js'
-import { createGraphBuilder } from './graph-builder.js'
+import { type Convolution, convolutionKey, lowerConvolution, type Plan, plansOf } from './convolution-plans.js'
+import { createGraphBuilder, type GraphBuilder } from './graph-builder.js'
 import { Session, takeValues } from './session.js'
 
-/** Lowerings by problem; plain JSON, good for this machine, thread count and TensorFlow only. */
-export type Lowerings = Record<string, FilterLowering>
+/** Plans by convolution; plain JSON, good for this machine, thread count and TensorFlow only. */
+export type Lowerings = Readonly<Record<string, Plan>>
 
 /** Decides how an op is lowered that can be lowered in several ways. */
 export interface LoweringChooser {
-  choose(problem: FilterGradient): FilterLowering
-  /** Everything chosen so far. */
-  readonly lowerings: Readonly<Lowerings>
+  choose(problem: Convolution): Plan
+  /** What was chosen so far. */
+  readonly lowerings: Lowerings
 }
 
 /** Takes what `lowerings` says and the op itself elsewhere: repeats a run to the bit. */
-export function pinnedLowerings(lowerings: Readonly<Lowerings> = {}): LoweringChooser {
-  return { lowerings, choose: (problem) => lowerings[filterGradientKey(problem)] ?? 'direct' }
-}
+export const pinnedLowerings = (lowerings: Lowerings = {}): LoweringChooser =>
+  chooserOf((problem) => lowerings[convolutionKey(problem)] ?? 'direct')
 
-/** Like pinned ones, but times the candidates of what `known` does not say: about half a second per problem. */
-export function measuredLowerings(known: Readonly<Lowerings> = {}): LoweringChooser {
-  const lowerings: Lowerings = { ...known }
-  return {
-    lowerings,
-    choose: (problem) => (lowerings[filterGradientKey(problem)] ??= fastest(timeFilterGradients(problem))),
-  }
+/** Like pinned ones, but times the plans of what `known` does not say: up to a second per convolution. */
+export const measuredLowerings = (known: Lowerings = {}): LoweringChooser =>
+  chooserOf((problem) => known[convolutionKey(problem)] ?? fastest(timePlans(problem)))
+
+function chooserOf(decide: (problem: Convolution) => Plan): LoweringChooser {
+  const lowerings: Record<string, Plan> = {}
+  return { lowerings, choose: (problem) => (lowerings[convolutionKey(problem)] ??= decide(problem)) }
 }
 
 /** The op itself stays unless another way is clearly faster: a choice should not hang on noise. */
-const CLEARLY = 0.9
+const CLEARLY = 0.95
 
-function fastest(milliseconds: Record<FilterLowering, number>): FilterLowering {
-  const best = filterLowerings.reduce((a, b) => (milliseconds[b] < milliseconds[a] ? b : a))
-  return milliseconds[best] < CLEARLY * milliseconds.direct ? best : 'direct'
+function fastest(milliseconds: ReadonlyMap<Plan, number>): Plan {
+  const [best] = [...milliseconds].reduce((a, b) => (b[1] < a[1] ? b : a))
+  const time = (plan: Plan): number => milliseconds.get(plan) ?? Infinity
+  return time(best) < CLEARLY * time('direct') ? best : 'direct'
 }
 
 /** Different inputs per call, or equal nodes would be merged. */
 const COPIES = 2
 const ROUNDS = 4
 
-/** The shortest time of each candidate in ms. */
-function timeFilterGradients(problem: FilterGradient): Record<FilterLowering, number> {
+/** The shortest time of each plan in ms. */
+function timePlans(problem: Convolution): Map<Plan, number> {
   const graph = createGraphBuilder()
   const [batch, height, width, channels] = problem.images
+  const filter = addNoise(graph, problem, { shape: [4, 4, channels, problem.to], seed: 0 })
   const inputs = Array.from({ length: COPIES }, (_, k) => ({
-    images: addNoise(graph, problem, { shape: [batch, height, width, channels], seed: 2 * k }),
-    gradient: addNoise(graph, problem, { shape: [batch, height / 2, width / 2, problem.to], seed: 2 * k + 1 }),
+    filter,
+    images: addNoise(graph, problem, { shape: [batch, height, width, channels], seed: 2 * k + 1 }),
+    gradient: addNoise(graph, problem, { shape: [batch, height / 2, width / 2, problem.to], seed: 2 * k + 2 }),
   }))
-  const ready = inputs.flatMap(({ images, gradient }) => [images.ready, gradient.ready])
-  const fetches = filterLowerings.map((lowering) => {
-    const results = inputs.map(({ images, gradient }, k) =>
-      lowerFilterGradient(graph, problem, {
-        scope: `${lowering}/${k}`,
-        images: images.value,
-        gradient: gradient.value,
-        lowering,
-      }),
-    )
-    return addLast(graph, lowering, { results, dtype: problem.dtype })
+  const plans: readonly Plan[] = plansOf[problem.kind]
+  const fetches = plans.map((plan) => {
+    const results = inputs.flatMap((input, k) => addPasses(graph, problem, input, { scope: `${plan}/${k}`, plan }))
+    return addLast(graph, plan, { results, dtype: problem.dtype })
   })
   const session = new Session(graph.nodes)
   try {
-    takeValues(session.run([], ready))
-    const times = filterLowerings.map(() => Infinity)
-    // The first round prepares; rounds are interleaved, so that a burst of other work hits all candidates.
+    takeValues(
+      session.run(
+        [],
+        inputs.flatMap((input) => Object.values(input).map(({ ready }) => ready)),
+      ),
+    )
+    const times = new Map<Plan, number>()
+    // The first round prepares; rounds are interleaved, so that a burst of other work hits all plans.
     for (let round = 0; round <= ROUNDS; round++) {
-      fetches.forEach((fetch, i) => {
+      plans.forEach((plan, i) => {
         const start = performance.now()
-        takeValues(session.run([], [fetch]))
-        if (round > 0) times[i] = Math.min(times[i] as number, (performance.now() - start) / COPIES)
+        takeValues(session.run([], [fetches[i] as string]))
+        const elapsed = (performance.now() - start) / COPIES
+        if (round > 0) times.set(plan, Math.min(times.get(plan) ?? Infinity, elapsed))
       })
     }
-    return Object.fromEntries(filterLowerings.map((lowering, i) => [lowering, times[i]])) as never
+    return times
   } finally {
     session.dispose()
   }
 }
 
-type Graph = ReturnType<typeof createGraphBuilder>
+interface Noise {
+  ready: string
+  value: string
+}
+
+/** The passes that a plan decides on. */
+function addPasses(
+  graph: GraphBuilder,
+  problem: Convolution,
+  { filter, images, gradient }: Record<'filter' | 'images' | 'gradient', Noise>,
+  options: { scope: string; plan: Plan },
+): string[] {
+  if (problem.kind === 'image-gradient') {
+    const pass = { op: 'Conv2DBackpropInput', filter: filter.value, gradient: gradient.value } as const
+    return [lowerConvolution(graph, problem, pass, options)]
+  }
+  const forward = { op: 'Conv2D', images: images.value, filter: filter.value } as const
+  const backward = { op: 'Conv2DBackpropFilter', images: images.value, gradient: gradient.value } as const
+  return [forward, backward].map((pass) => lowerConvolution(graph, problem, pass, options))
+}
 
 /** A variable full of noise: `ready` fills it, `value` reads it. */
 function addNoise(
-  graph: Graph,
-  { dtype }: FilterGradient,
+  graph: GraphBuilder,
+  { dtype }: Convolution,
   { shape, seed }: { shape: number[]; seed: number },
-): { ready: string; value: string } {
+): Noise {
   const name = `noise/${seed}`
   const integer = { type: 'int32' } as const
   const handle = graph.variable(name, shape, dtype)
@@ -108,21 +122,23 @@ function addNoise(
 
 /** One number per result: what only a control edge waits for, TensorFlow leaves out. */
 function addLast(
-  graph: Graph,
-  lowering: string,
-  { results, dtype }: { results: readonly string[]; dtype: FilterGradient['dtype'] },
+  graph: GraphBuilder,
+  plan: Plan,
+  { results, dtype }: { results: readonly string[]; dtype: Convolution['dtype'] },
 ): string {
-  const largest = results.map((ref) =>
-    graph.add(`${lowering}/largest`, 'Max', [ref, graph.integers([0, 1, 2, 3])], {
-      T: { type: dtype },
-      Tidx: { type: 'int32' },
-      keep_dims: { bool: false },
-    }),
-  )
-  const together = graph.add(`${lowering}/together`, 'Pack', largest, {
-    T: { type: dtype },
-    N: { int: largest.length },
+  const type = { T: { type: dtype } }
+  const index = { type: 'int32' } as const
+  const firsts = results.map((ref) => {
+    const flat = graph.add(`${plan}/flat`, 'Reshape', [ref, graph.integers([-1])], { ...type, Tshape: index })
+    return graph.add(`${plan}/first`, 'Slice', [flat, graph.integers([0]), graph.integers([1])], {
+      ...type,
+      Index: index,
+    })
+  })
+  const together = graph.add(`${plan}/together`, 'Pack', firsts, {
+    ...type,
+    N: { int: firsts.length },
     axis: { int: 0 },
   })
-  return graph.add(`${lowering}/done`, 'Cast', [together], { SrcT: { type: dtype }, DstT: { type: 'float32' } })
+  return graph.add(`${plan}/done`, 'Cast', [together], { SrcT: { type: dtype }, DstT: { type: 'float32' } })
 }

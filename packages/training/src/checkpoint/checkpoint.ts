@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { JobSpec } from '@kantor/contracts'
-import type { TensorFlowDescription } from '@kantor/engine'
+import { type Lowerings, plans, type TensorFlowDescription } from '@kantor/engine'
 import type { Determinism } from '../events.js'
 import type { Game } from '../game.js'
 import type { Player } from '../player.js'
@@ -25,12 +25,14 @@ export interface RunState {
 }
 
 /** What computed the numbers. */
-type Runtime = TensorFlowDescription & { engine: EngineKind }
+export type Runtime = TensorFlowDescription & { engine: EngineKind }
 
 export interface CheckpointContext {
   spec: JobSpec
   channels: number
   runtime: Runtime
+  /** How the graph's convolutions are computed: part of what decides the bits. */
+  lowerings: Lowerings
   determinism: Determinism
 }
 
@@ -78,6 +80,7 @@ export function writeCheckpoint(game: Game, state: RunState, context: Checkpoint
     courseHash: courseHash(context.spec, context.channels),
     spec: JSON.stringify(context.spec),
     runtime: JSON.stringify(context.runtime),
+    lowerings: JSON.stringify(context.lowerings),
     determinism: context.determinism,
   })
 }
@@ -122,6 +125,25 @@ export function restoreCheckpoint(
   const exact = same && metadata['determinism'] === 'bitwise' && context.determinism === 'bitwise'
   return { state, determinism: exact ? 'bitwise' : 'best-effort' }
 }
+
+/**
+ * The lowerings that a checkpoint's run was computed with, where they fit `runtime`: a resume that takes them goes on with
+ * the same bits. Null: it was computed elsewhere.
+ * @throws SafetensorsError when the file is damaged.
+ */
+export function recordedLowerings(bytes: Uint8Array, runtime: Runtime): Lowerings | null {
+  const { metadata } = readSafetensors(bytes)
+  if (!sameRuntime(parse(metadata, 'runtime') as Partial<Runtime> | null, runtime)) return null
+  // Checkpoints that record none were computed without any.
+  const recorded = metadata['lowerings'] === undefined ? {} : parse(metadata, 'lowerings')
+  if (isLowerings(recorded)) return recorded
+  throw new SafetensorsError(`the checkpoint's metadata lowerings is damaged: ${metadata['lowerings']}`)
+}
+
+const isLowerings = (value: unknown): value is Lowerings =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((plan) => (plans as readonly unknown[]).includes(plan))
 
 /** Other kernels or another split of the work over threads round differently. */
 const sameRuntime = (stored: Partial<Runtime> | null, now: Runtime): boolean =>

@@ -1,9 +1,8 @@
 import { seedPair, type Feeds } from '@kantor/engine'
-import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
 import { curveValues } from './curve-values.js'
 import { compileGame, criticName, gameVariables, generatorName, takeCoefficients, turnName } from './game-program.js'
-import type { Stepper, StepperSpec } from './stepper.js'
+import type { Stepper, StepperOptions, StepperSpec } from './stepper.js'
 
 /** Longer series of critic steps are not worth one huge graph: what a call costs is long made up for. */
 const MAX_TURN = 8
@@ -18,8 +17,8 @@ interface Queued {
  * Plays on a graph. Critic steps wait for their generator step: a series of the usual length goes with it as one call;
  * other series (bursts, an epoch's end) go step by step. The weights live in the graph until `store()`.
  */
-export function createCompiledStepper(game: Game, spec: StepperSpec, images: ImageSource): Stepper {
-  const { model, batchSize, seed, schedule } = spec
+export function createCompiledStepper(game: Game, spec: StepperSpec, { images, chooser }: StepperOptions): Stepper {
+  const { model, batchSize, seed, schedule, precision } = spec
   const tail = images.numImages % batchSize
   const isFused = schedule.criticSteps <= MAX_TURN && images.numImages >= batchSize
   const turn = Array.from({ length: schedule.criticSteps }, () => batchSize)
@@ -31,6 +30,8 @@ export function createCompiledStepper(game: Game, spec: StepperSpec, images: Ima
     feeding: 'drawn',
     turns: isFused ? [turn] : [],
     sizes: tail > 0 ? [tail] : [],
+    precision,
+    chooser,
   })
 
   let queue: Queued[] = []

@@ -7,16 +7,15 @@ import {
   tf,
   weightedGradients,
 } from '@kantor/engine'
-import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
 import { drawFactors, drawLatents } from '../latents.js'
 import { criticStep } from './critic-step.js'
 import { curveValues } from './curve-values.js'
 import { generatorStep } from './generator-step.js'
-import type { Stepper, StepperSpec } from './stepper.js'
+import type { Stepper, StepperOptions, StepperSpec } from './stepper.js'
 
 /** Runs op by op: the reference that compiled steps are held against. */
-export function createEagerStepper(game: Game, spec: StepperSpec, images: ImageSource): Stepper {
+export function createEagerStepper(game: Game, spec: StepperSpec, { images }: StepperOptions): Stepper {
   const { latentSize, imageSize } = spec.model
   // Full size always: the authors' noise tensor is not resized for a smaller real batch.
   const latentShape = { count: spec.batchSize, latentSize }

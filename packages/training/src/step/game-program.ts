@@ -2,6 +2,8 @@ import {
   compileProgram,
   imagesFromPixels,
   type InputSpec,
+  type LoweringChooser,
+  type Precision,
   type Program,
   randomNormal,
   randomUniform,
@@ -57,6 +59,9 @@ export interface GameProgramOptions {
   turns: readonly (readonly number[])[]
   /** Further sizes of real batches. */
   sizes?: readonly number[]
+  precision?: Precision
+  /** How what can be lowered in several ways is lowered; left out, to the bit as the eager step computes. */
+  chooser?: LoweringChooser
 }
 
 /** Inputs of a critic step: `real`, `latent`, `factors` where the objective interpolates, `coefficients`. */
@@ -76,7 +81,7 @@ export const gameVariables = ({ generator, critic }: Game): Variable[] =>
 
 /** The training steps of a game as one graph. Each gives `terms`, as the eager steps do. */
 export function compileGame(game: Game, options: GameProgramOptions): Program {
-  const { batchSize, turns, sizes = [] } = options
+  const { batchSize, turns, sizes = [], precision, chooser } = options
   const all = new Set([batchSize, ...sizes, ...turns.flat()])
   return compileProgram({
     variables: gameVariables(game),
@@ -87,6 +92,8 @@ export function compileGame(game: Game, options: GameProgramOptions): Program {
     sequences: Object.fromEntries(
       turns.map((turn) => [turnName(turn), [...turn.map((numImages) => criticName(numImages)), generatorName]]),
     ),
+    ...(precision && { precision }),
+    ...(chooser && { chooser }),
   })
 }
 

@@ -1,4 +1,5 @@
 import type { CurvePoint, JobSpec } from '@kantor/contracts'
+import type { LoweringChooser } from '@kantor/engine'
 import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
 import { createCompiledStepper } from './compiled-stepper.js'
@@ -19,12 +20,18 @@ export interface Stepper {
   dispose(): void
 }
 
-export type StepperSpec = Pick<JobSpec, 'model' | 'batchSize' | 'seed' | 'schedule'>
+export type StepperSpec = Pick<JobSpec, 'model' | 'batchSize' | 'seed' | 'schedule' | 'precision'>
 
 /** `compiled`: as one graph. `eager`: op by op, the reference. Both compute the same numbers. */
 export type EngineKind = 'compiled' | 'eager'
 
 const steppers = { compiled: createCompiledStepper, eager: createEagerStepper } satisfies Record<EngineKind, unknown>
 
-export const createStepper = (engine: EngineKind, game: Game, spec: StepperSpec, images: ImageSource): Stepper =>
-  steppers[engine](game, spec, images)
+export interface StepperOptions {
+  images: ImageSource
+  /** How the compiled graph's convolutions are computed. */
+  chooser: LoweringChooser
+}
+
+export const createStepper = (engine: EngineKind, game: Game, spec: StepperSpec, options: StepperOptions): Stepper =>
+  steppers[engine](game, spec, options)

@@ -20,6 +20,7 @@ export function aSpec(changes: Record<string, unknown> = {}): JobSpec {
     budget: { generatorSteps: 12 },
     sampling: { every: 5, count: 3 },
     checkpoint: { everySteps: 1000, everySeconds: 86_400 },
+    lowerings: 'direct',
   }
   return JobSpec.parse({ ...base, ...changes })
 }
