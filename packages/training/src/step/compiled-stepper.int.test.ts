@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import { CriticKind, GeneratorKind, Objective, Optimizer } from '@kantor/contracts'
 import { loadTensorFlow, tf } from '@kantor/engine'
 import { readSafetensors } from '../checkpoint/safetensors.js'
-import { aSpec, collect, lastCheckpoint, only, someImages } from '../testing/runs.js'
+import { aSpec, collect, lastCheckpoint, only, someImages, withMetadata } from '../testing/runs.js'
 import type { TrainOptions } from '../train.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
@@ -15,7 +15,7 @@ async function told(options: Omit<TrainOptions, 'control'>, engine: 'compiled' |
   const events = await collect({ ...options, engine })
   const { tensors, metadata } = readSafetensors(lastCheckpoint(events))
   return {
-    ready: events[0],
+    determinism: only(events, 'ready').map(({ determinism }) => determinism),
     points: only(events, 'point').map(({ point, epoch }) => [epoch, point.step, point.criticStep, ...point.values]),
     samples: only(events, 'sample').map(({ images }) => Buffer.from(images).toString('hex')),
     tensors: [...tensors].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString('hex')]),
@@ -62,6 +62,45 @@ describe('compiled training', () => {
     await collect({ spec: aSpec(), images: { ...images, read }, engine: 'compiled' })
     expect(new Set(counts).size).toBe(1)
     expect(tf.memory().numTensors).toBe(before)
+  })
+
+  test('with measured lowerings, a resumed run repeats those of its checkpoint, whatever is measured now', async () => {
+    const options = { spec: aSpec({ lowerings: 'measured' }), images: someImages() }
+    const whole = await collect(options)
+    const { lowerings } = only(whole, 'ready')[0]!
+    expect(Object.keys(lowerings).length).toBeGreaterThan(0)
+    // The other way round for every convolution: on another day the machine might have measured that.
+    const opposite = Object.fromEntries(
+      Object.entries(lowerings).map(([key, plan]) => [key, plan === 'direct' ? 'space-to-depth' : 'direct'] as const),
+    )
+    const half = await collect({ ...options, lowerings, stopAfter: 6 })
+    const resumed = await collect({ ...options, lowerings: opposite, resume: lastCheckpoint(half) })
+    expect(resumed[0]).toEqual({ type: 'ready', step: 6, determinism: 'bitwise', lowerings })
+    expect(Buffer.compare(lastCheckpoint(resumed), lastCheckpoint(whole))).toBe(0)
+    // They do make a difference: pinning is not for show.
+    const other = await collect({ ...options, lowerings: opposite })
+    expect(Buffer.compare(lastCheckpoint(other), lastCheckpoint(whole))).not.toBe(0)
+  })
+
+  test('a checkpoint from another machine is no reason to compute its way', async () => {
+    const options = { spec: aSpec({ lowerings: 'measured' }), images: someImages() }
+    const half = lastCheckpoint(await collect({ ...options, stopAfter: 3 }))
+    const runtime = JSON.parse(readSafetensors(half).metadata['runtime'] ?? '') as object
+    const elsewhere = withMetadata(half, {
+      runtime: JSON.stringify({ ...runtime, processor: 'another' }),
+      lowerings: JSON.stringify({ 'convolution float32 8x16x16x1 to 4': 'patches' }),
+    })
+    const known = { 'convolution float32 8x16x16x1 to 4': 'slices' } as const
+    const [ready] = only(await collect({ ...options, lowerings: known, resume: elsewhere }), 'ready')
+    expect(ready?.determinism).toBe('best-effort')
+    expect(ready?.lowerings).toMatchObject(known)
+  })
+
+  test('damaged lowerings in a checkpoint are refused', async () => {
+    const options = { spec: aSpec({ lowerings: 'measured' }), images: someImages() }
+    const half = lastCheckpoint(await collect({ ...options, stopAfter: 3 }))
+    const resume = withMetadata(half, { lowerings: '{"convolution":"by hand"}' })
+    await expect(collect({ ...options, resume })).rejects.toThrow('metadata lowerings is damaged')
   })
 
   test('a checkpoint of the other engine is taken, but not promised to the bit', async () => {
