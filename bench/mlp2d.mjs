@@ -76,6 +76,5 @@ export async function compileMlp2d() {
         ...Array.from({ length: CRITIC_STEPS }, () => ({ real, latent: latent() })),
         { latent: latent() },
       ]),
-    numTensors: () => tf.memory().numTensors,
   }
 }
