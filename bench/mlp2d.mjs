@@ -6,7 +6,8 @@ const CRITIC_STEPS = 5
 /** @returns a function that runs one generator step (five critic steps and one of the generator) in one native call */
 export async function compileMlp2d() {
   const engine = await import('@kantor/engine')
-  await engine.loadTensorFlow()
+  // One thread per op: nothing here is worth splitting.
+  await engine.loadTensorFlow({ threads: 1 })
   const { compileProgram, createRmsProp, dense, randomNormal, relu, tf, weightedGradients } = engine
 
   const layer = (from, to) => {

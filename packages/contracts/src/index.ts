@@ -1,5 +1,6 @@
 export { CriticKind, GeneratorKind, IMAGE_SIZES, Model } from './architectures.js'
 export { Checkpoint, Sample } from './artifacts.js'
+export { operationsPerGeneratorStep } from './cost.js'
 export {
   CurveMark,
   type CurvePoint,

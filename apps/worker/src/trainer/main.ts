@@ -9,6 +9,7 @@ import { noteLowerings, readLowerings } from './lowering-cache.js'
 import { Outbox } from './outbox.js'
 import { exitCodes, type FromTrainer, type Obstacle, type Start, ToTrainer } from './protocol.js'
 import { writeWhenThereIsRoom } from './spool.js'
+import { threadsFor } from './threads.js'
 
 const LIFE_SIGN_MS = 5000
 
@@ -98,7 +99,8 @@ async function run(start: Start): Promise<void> {
   const source = { ...images, read }
   const resume = resumeFile === null ? undefined : await readFile(resumeFile)
   if (resume) earlierSeconds = await secondsIn(resume)
-  const runtime = await loadTensorFlow()
+  const available = Number(process.env['TF_NUM_INTRAOP_THREADS'])
+  const runtime = await loadTensorFlow({ threads: threadsFor(spec, images.channels, available) })
   const lowerings = await readLowerings(loweringsFile, runtime)
   startedAt = performance.now()
 

@@ -1,0 +1,32 @@
+import { expect, test } from '@jest/globals'
+import { operationsPerGeneratorStep } from './cost.js'
+import { JobSpec } from './job-spec.js'
+
+const operations = (changes: object = {}, channels = 3) =>
+  operationsPerGeneratorStep(JobSpec.parse({ dataset: 'x@000000000000', seed: 1, ...changes }), channels)
+
+test('the authors’ defaults take the 531 GFLOP that were counted op by op', () => {
+  expect(operations() / 531e9).toBeCloseTo(1, 1.9)
+})
+
+test.each([
+  ['twice the batch', { batchSize: 128 }, 2],
+  [
+    'twice the filters, four times the work of the wide layers',
+    { model: { generatorFilters: 128, criticFilters: 128 } },
+    3.9,
+  ],
+  ['twice the image size, one more layer', { model: { imageSize: 128 } }, 5.3],
+  ['one critic step instead of five', { schedule: { criticSteps: 1 } }, 0.3],
+  ['a penalty: another pass through the critic, differentiated twice', { objective: { kind: 'wgan-gp' } }, 1.75],
+])('%s', (_what, changes, factor) => {
+  expect(operations(changes) / operations()).toBeGreaterThan(0.95 * factor)
+  expect(operations(changes) / operations()).toBeLessThan(1.05 * factor)
+})
+
+test('an MLP is four matrices', () => {
+  const model = { generator: 'mlp', critic: 'mlp', imageSize: 16, latentSize: 4, generatorFilters: 8, criticFilters: 8 }
+  const matrices = { generator: 4 * 8 + 2 * 64 + 8 * 256, critic: 256 * 8 + 2 * 64 + 8 }
+  const perImage = 5 * (2 * matrices.generator + 12 * matrices.critic) + 6 * matrices.generator + 4 * matrices.critic
+  expect(operations({ model, batchSize: 2 }, 1)).toBe(2 * perImage)
+})
