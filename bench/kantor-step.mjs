@@ -17,15 +17,16 @@ const iterations = Number(options.iters)
 /** Steps before the clock starts: the first one makes thread pools and reorders weights. */
 const WARM_STEPS = 1
 
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
+
 const models = { dcgan64, mlp2d, growth }
 const result = await models[options.model]()
-const sorted = result.seconds.toSorted((a, b) => a - b)
 console.log(
   JSON.stringify({
     ...result,
     seconds: undefined,
-    secondsPerGeneratorStep: sorted[sorted.length >> 1],
-    min: sorted[0],
+    secondsPerGeneratorStep: median(result.seconds),
+    min: Math.min(...result.seconds),
     peakMemoryMB: process.resourceUsage().maxRSS / 1024,
   }),
 )
@@ -123,10 +124,9 @@ async function growth() {
   }
   // Medians of the first and the last third: one late page is no growth.
   const third = Math.floor(megabytes.length / 3)
-  const middle = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
   return {
     seconds,
-    memoryGrownMB: middle(megabytes.slice(-third)) - middle(megabytes.slice(0, third)),
+    memoryGrownMB: median(megabytes.slice(-third)) - median(megabytes.slice(0, third)),
     tensorsGrown: Math.max(...tensors) - Math.min(...tensors),
   }
 }

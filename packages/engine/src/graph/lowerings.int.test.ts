@@ -14,6 +14,8 @@ type Shape = [number, number, number, number]
 const wave = (length: number, rate: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * i * rate))
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1)
 
+const forward = (images: Tensor, weights: Tensor) => convolve(images as Tensor4D, weights as Tensor4D, 2, 'same')
+
 /** A convolution of `x`, [n, h, w, c] to [n, h / 2, w / 2, to], with both its gradients, as `chooser` lowers them. */
 function passes(shape: Shape, to: number, chooser?: LoweringChooser): Record<string, Float32Array> {
   const [batch, height, width, channels] = shape
@@ -25,8 +27,6 @@ function passes(shape: Shape, to: number, chooser?: LoweringChooser): Record<str
       step: {
         inputs: { x: { shape }, dy: { shape: small } },
         step: ({ x, dy }) => {
-          const forward = (images: Tensor, weights: Tensor) =>
-            convolve(images as Tensor4D, weights as Tensor4D, 2, 'same')
           const along = (images: Tensor, weights: Tensor) => tf.sum(tf.mul(forward(images, weights), dy as Tensor))
           const [images, weights] = tf.grads(along)([x as Tensor, filter as Variable])
           return {
@@ -98,26 +98,26 @@ describe('plans of a convolution', () => {
 })
 
 describe('choosing', () => {
-  const forward = 'convolution float32 2x8x8x3 to 5'
+  const layer = 'convolution float32 2x8x8x3 to 5'
   const backward = 'image-gradient float32 2x8x8x3 to 5'
   const problem = { kind: 'convolution', images: [2, 8, 8, 3], to: 5, dtype: 'float32' } as const
 
   test('measured choices are noted, and pinned ones repeat them to the bit', () => {
     const measured = measuredLowerings()
     const values = passes([2, 8, 8, 3], 5, measured)
-    expect(Object.keys(measured.lowerings).sort()).toEqual([forward, backward])
+    expect(Object.keys(measured.lowerings).sort()).toEqual([layer, backward])
     expect(passes([2, 8, 8, 3], 5, pinnedLowerings(measured.lowerings))).toEqual(values)
   })
 
   test('what is known is not measured again; what is pinned and unknown is the op itself', () => {
-    expect(measuredLowerings({ [forward]: 'slices' }).choose(problem)).toBe('slices')
-    expect(pinnedLowerings({ [forward]: 'patches' }).choose(problem)).toBe('patches')
+    expect(measuredLowerings({ [layer]: 'slices' }).choose(problem)).toBe('slices')
+    expect(pinnedLowerings({ [layer]: 'patches' }).choose(problem)).toBe('patches')
     expect(pinnedLowerings().choose(problem)).toBe('direct')
   })
 
   test('only what was asked for is told, not all that is known', () => {
-    const chooser = measuredLowerings({ [forward]: 'slices', [backward]: 'space-to-depth' })
+    const chooser = measuredLowerings({ [layer]: 'slices', [backward]: 'space-to-depth' })
     chooser.choose(problem)
-    expect(chooser.lowerings).toEqual({ [forward]: 'slices' })
+    expect(chooser.lowerings).toEqual({ [layer]: 'slices' })
   })
 })
