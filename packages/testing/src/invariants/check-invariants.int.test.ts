@@ -117,6 +117,17 @@ describe('checkInvariants', () => {
     )
   })
 
+  test('a job that goes on from the checkpoint of another begins behind it, and nowhere else', async () => {
+    const id = await submit()
+    const fence = await claim(id, 'a')
+    await db.pool.query('UPDATE attempt SET resume_step = 3 WHERE job_id = $1', [id])
+    await appendPoints(db, fence, points(4, 5))
+    expect(await faultsOf(id)).toEqual([])
+
+    await db.pool.query('UPDATE attempt SET resume_step = 2 WHERE job_id = $1', [id])
+    expect(await faultsOf(id)).toEqual(['job: its curve has 2 steps from 4 to 5: some are missing'])
+  })
+
   test('a job that was acknowledged and is gone', async () => {
     const id = crypto.randomUUID()
 

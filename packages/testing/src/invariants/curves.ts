@@ -4,6 +4,8 @@ import type { Read } from './snapshot.js'
 interface CurveFacts {
   id: string
   state: string
+  /** Where its first attempt began: 0, or the step of another job's checkpoint that it goes on from. */
+  base: number
   first: number
   last: number
   points: number
@@ -18,7 +20,7 @@ interface CurveFacts {
 /** The curve that readers see has every step once, up to what is durable at least, and nothing in it came from an attempt that was over. */
 export async function checkCurves(read: Read, { bitwise = false }: InvariantOptions): Promise<string[]> {
   const jobs = await read<CurveFacts>(
-    `SELECT job.id, state, coalesce(first, 0) AS first, coalesce(last, 0) AS last, coalesce(points, 0)::int AS points,
+    `SELECT job.id, state, coalesce((SELECT resume_step FROM attempt WHERE job_id = job.id AND epoch = 1), 0) AS base, coalesce(first, 0) AS first, coalesce(last, 0) AS last, coalesce(points, 0)::int AS points,
        coalesce(steps, 0)::int AS steps, coalesce(durable, 0) AS durable, curve_seq AS "curveSeq", coalesce(newest_seq, 0) AS "newestSeq",
        CASE WHEN (spec->'budget') - 'generatorSteps' = '{}' THEN (spec->'budget'->>'generatorSteps')::int END AS budget
      FROM job
@@ -37,20 +39,11 @@ export async function checkCurves(read: Read, { bitwise = false }: InvariantOpti
   return [...shape, ...strays, ...(bitwise ? await checkReplays(read) : [])]
 }
 
-function shapeFaults({
-  state,
-  first,
-  last,
-  points,
-  steps,
-  durable,
-  budget,
-  curveSeq,
-  newestSeq,
-}: CurveFacts): string[] {
+function shapeFaults(facts: CurveFacts): string[] {
+  const { state, base, first, last, points, steps, durable, budget, curveSeq, newestSeq } = facts
   const faults: string[] = []
   if (points !== steps) faults.push(`its curve has ${points} points at ${steps} steps`)
-  if (points > 0 && (first !== 1 || last - first + 1 !== steps))
+  if (points > 0 && (first !== base + 1 || last - first + 1 !== steps))
     faults.push(`its curve has ${steps} steps from ${first} to ${last}: some are missing`)
   if (last < durable) faults.push(`its curve ends at step ${last}, its newest checkpoint is of step ${durable}`)
   if (BigInt(newestSeq) > BigInt(curveSeq))

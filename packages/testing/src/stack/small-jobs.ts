@@ -33,7 +33,7 @@ export interface SmallJobOptions {
 /** A job of seconds. Two of one kind, seed and number of steps end with the same bits. */
 export function smallJob(options: SmallJobOptions): CreateJobInput {
   const { name, dataset, kind = 'clip', generatorSteps, seed = 7 } = options
-  const everySteps = options.checkpointEvery ?? Math.max(1, Math.floor(generatorSteps / 10))
+  const everySteps = options.checkpointEvery ?? Math.max(2, Math.floor(generatorSteps / 10))
   return {
     name,
     spec: {
