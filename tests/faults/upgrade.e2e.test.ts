@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type ProcessStack, startProcessStack } from '@kantor/testing'
-import { LIMIT_MS, Victims } from './rig.js'
+import { isTerminal } from '@kantor/contracts'
+import { checkInvariants, type ProcessStack, startProcessStack } from '@kantor/testing'
+import { LIMIT_MS, until, Victims } from './rig.js'
 
 describe('workers of two releases', () => {
   let stack: ProcessStack
@@ -14,27 +15,56 @@ describe('workers of two releases', () => {
   afterAll(() => stack?.stop(), LIMIT_MS)
 
   test(
-    'F30: a rolling exchange of workers in mid training, and a checkpoint of a release to come, lose nothing and guess nothing',
+    'F30: workers are exchanged one for another in mid training, and the job goes on to the same bits',
     async () => {
       const [worker] = stack.workers
       const { id } = await victims.submit('F30')
       await victims.underway(id)
-      expect(await worker!.stop()).toBe(0)
-      const newest = await fromTheFuture(id)
-
       const successor = stack.newWorker()
       await successor.start()
-      await victims.end(id)
 
-      // Refused by name, and training went on from one that this release reads.
-      const refusal = successor.lines.find(({ msg }) => msg.includes('format version 99'))
-      expect(refusal).toMatchObject({ kind: 'checkpoint' })
-      const resumed = successor.lines.filter(({ msg, jobId }) => msg === 'training' && jobId === id).at(-1)
-      expect(Number(resumed!['step'])).toBeLessThan(newest)
+      expect(await worker!.stop()).toBe(0)
+
+      await victims.end(id)
+      expect(await victims.look(id)).toMatchObject({ epoch: 2, crashes: 0 })
       await victims.expectInvariants()
+      await worker!.start()
+      expect(await successor.stop()).toBe(0)
     },
     LIMIT_MS,
   )
+
+  test(
+    'F30: a checkpoint of a release to come is refused by name: no step is trained on a guess, and the checkpoint stays as it is',
+    async () => {
+      const [worker] = stack.workers
+      const { id } = await victims.submit('F30 future')
+      await victims.underway(id)
+      expect(await worker!.stop()).toBe(0)
+      const step = await fromTheFuture(id)
+      const before = await curveEnd(id)
+
+      await worker!.start()
+      const job = await until(async () => {
+        const found = await stack.client.getJob({ params: { id } })
+        return isTerminal(found.state) && found
+      })
+
+      expect(job).toMatchObject({ state: 'failed', reason: 'incompatible_checkpoint' })
+      expect(job.message).toContain('format version 99')
+      const { items } = await stack.client.listCheckpoints({ params: { id } })
+      expect(items[0]).toMatchObject({ step, quarantined: false })
+      expect(await curveEnd(id)).toBe(before)
+      const { db, store } = stack
+      expect(await checkInvariants(db, store, { acknowledged: [id], settled: true, bitwise: true })).toEqual([])
+    },
+    LIMIT_MS,
+  )
+
+  async function curveEnd(id: string): Promise<number> {
+    const sql = 'SELECT max(step) AS last FROM curve_point WHERE job_id = $1'
+    return (await stack.db.pool.query<{ last: number }>(sql, [id])).rows[0]!.last
+  }
 
   /** Makes the job's newest checkpoint one of a format that nobody knows yet; answers its step. */
   async function fromTheFuture(id: string): Promise<number> {

@@ -71,7 +71,7 @@ describe.each(backends)('a worker, tickets in %s', (backend) => {
   )
 
   test(
-    'F16: a worker that does not know yet that its job was given away is refused every write',
+    'F16: a worker that does not know yet that its job was given away is refused every write, and each refusal is counted',
     async () => {
       const { id } = await victims.submit('F16 unaware')
       await victims.underway(id)
@@ -85,6 +85,11 @@ describe.each(backends)('a worker, tickets in %s', (backend) => {
       // No other worker is there, so the same one must let go of it before it takes it again.
       await until(() => saw(worker, /belongs to another attempt/, before))
       await victims.end(id)
+      const { rows } = await stack.db.pool.query<{ refused: number }>(
+        'SELECT fenced_writes AS refused FROM attempt WHERE job_id = $1 AND epoch = 1',
+        [id],
+      )
+      expect(rows[0]!.refused).toBeGreaterThan(0)
       expect((await victims.look(id)).epoch).toBe(2)
     },
     LIMIT_MS,

@@ -42,6 +42,8 @@ export function smallJob(options: SmallJobOptions): CreateJobInput {
       ...smallJobs[kind],
       schedule: { criticSteps: 2, warmup: { generatorSteps: 2, criticSteps: 4 }, every: { generatorSteps: 0 } },
       batchSize: 16,
+      // Fixed: which ones are the fastest is measured anew on every data directory, and decides the last bits.
+      lowerings: 'direct',
       budget: { generatorSteps },
       sampling: { every: generatorSteps, count: 4 },
       checkpoint: { everySteps, keep: 3 },
