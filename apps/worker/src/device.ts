@@ -1,12 +1,14 @@
-import { execFile, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { availableParallelism, cpus } from 'node:os'
-import { promisify } from 'node:util'
 import { z } from 'zod'
+import { type Gpu, listGpus } from './gpus.js'
 import { compiled, trainerEnvironment, type TrainerDevice } from './trainer-process.js'
 
 /** What a device is called and what runs on it; fills the worker's row. */
 export interface Device extends TrainerDevice {
   name: string
+  /** One attempt trains on each. Empty on a CPU, and where NVIDIA's tool is missing. */
+  gpus: readonly Gpu[]
   versions: Record<string, string>
 }
 
@@ -24,11 +26,18 @@ export type ProbeReply = z.infer<typeof ProbeReply>
 const REMEDY = 'run `npx kantor doctor`, which says what is missing and how to mend it'
 const PROBE_MS = 120_000
 
+export interface DeviceWish {
+  device: 'cpu' | 'gpu'
+  /** Jobs at once. On GPUs: one each. */
+  slots: number
+  xla: boolean
+}
+
 /**
  * Asks TensorFlow, in a process of its own, what it can use. Throws DeviceUnusable without TensorFlow, and when a GPU is asked for and
  * none is seen: a job that asks for a GPU never silently runs without one.
  */
-export async function findDevice(deviceClass: 'cpu' | 'gpu', slots: number): Promise<Device> {
+export async function findDevice({ device: deviceClass, slots, xla }: DeviceWish): Promise<Device> {
   const threads = Math.max(1, Math.floor(availableParallelism() / slots))
   const reply = await probe({ deviceClass, threads })
   if (reply.type === 'unusable') throw new DeviceUnusable(`TensorFlow does not load here: ${reply.message}\n${REMEDY}`)
@@ -37,20 +46,22 @@ export async function findDevice(deviceClass: 'cpu' | 'gpu', slots: number): Pro
       `KANTOR_DEVICE is gpu, but TensorFlow ${reply.tensorflow} sees no GPU\n${REMEDY}, or set KANTOR_DEVICE=cpu`,
     )
   }
-  const name = (deviceClass === 'gpu' ? await gpuName() : cpus()[0]?.model.trim()) || 'unknown'
+  const gpus = deviceClass === 'gpu' ? await listGpus() : []
+  if (deviceClass === 'gpu' && slots > Math.max(1, gpus.length)) {
+    throw new DeviceUnusable(
+      `KANTOR_SLOTS is ${slots}, but one job trains per GPU and nvidia-smi shows ${gpus.length} that this process may use\n` +
+        'set KANTOR_SLOTS to the number of GPUs, or CUDA_VISIBLE_DEVICES to more of them',
+    )
+  }
+  const name = (deviceClass === 'gpu' ? gpus[0]?.name : cpus()[0]?.model.trim()) || 'unknown'
   return {
     deviceClass,
     threads,
+    xla,
+    gpus,
     name,
     versions: { node: process.versions.node, tensorflow: reply.tensorflow, tfjs: reply.tfjs },
   }
-}
-
-/** The first GPU's name by NVIDIA's own tool: TensorFlow's binding does not tell. */
-async function gpuName(): Promise<string> {
-  const query = ['--query-gpu=name', '--format=csv,noheader']
-  const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 }).catch(() => ({ stdout: '' }))
-  return stdout.split('\n')[0]!.trim()
 }
 
 function probe(device: TrainerDevice): Promise<ProbeReply> {

@@ -35,7 +35,7 @@ const refuse = (error: unknown): never => {
   process.stderr.write(`${error.message}\n`)
   process.exit(EXIT_CONFIG)
 }
-const device = await findDevice(env.device, env.slots).catch(refuse)
+const device = await findDevice(env).catch(refuse)
 
 // A service that is not up yet is waited for: containers start in any order.
 const waiting = { signal: new AbortController().signal, log }

@@ -40,6 +40,18 @@ describe('trainerEnvironment', () => {
     })
   })
 
+  test('a gpu trainer sees its own GPU only, and XLA where it is wanted', () => {
+    const gpu = { deviceClass: 'gpu', threads: 2, gpu: 'GPU-bbb2', xla: true } as const
+    expect(trainerEnvironment(gpu, { PATH: '/bin', CUDA_VISIBLE_DEVICES: '0,1' })).toMatchObject({
+      CUDA_VISIBLE_DEVICES: 'GPU-bbb2',
+      TF_XLA_FLAGS: '--tf_xla_auto_jit=2',
+      TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+      TF_DETERMINISTIC_OPS: '1',
+    })
+    expect(trainerEnvironment({ ...gpu, xla: false }, { PATH: '/bin' })).not.toHaveProperty('TF_XLA_FLAGS')
+    expect(trainerEnvironment({ ...gpu, deviceClass: 'cpu' }, { PATH: '/bin' })).not.toHaveProperty('TF_XLA_FLAGS')
+  })
+
   test('fixes the threads, and a cpu trainer sees no GPU', () => {
     const environment = trainerEnvironment({ deviceClass: 'cpu', threads: 3 }, source)
 

@@ -16,11 +16,15 @@ export interface TrainerDevice {
   deviceClass: 'cpu' | 'gpu'
   /** Threads of TensorFlow. Part of what makes a run repeatable: sums are split by thread. */
   threads: number
+  /** The one GPU that it may use; left out: all that are visible. */
+  gpu?: string | undefined
+  /** XLA clusters on a GPU. On a CPU they were slower. */
+  xla?: boolean
 }
 
 /** The fixed environment of a trainer (or of the probe). */
 export function trainerEnvironment(
-  { deviceClass, threads }: TrainerDevice,
+  { deviceClass, threads, gpu, xla = false }: TrainerDevice,
   source: NodeJS.ProcessEnv = process.env,
 ): NodeJS.ProcessEnv {
   const passed = Object.fromEntries(Object.entries(source).filter(([name]) => allowed.test(name)))
@@ -33,6 +37,8 @@ export function trainerEnvironment(
     ...passed,
     // A worker that said `cpu` must not take a GPU that happens to be there.
     ...(deviceClass === 'cpu' && { CUDA_VISIBLE_DEVICES: '-1' }),
+    ...(deviceClass === 'gpu' && gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }),
+    ...(deviceClass === 'gpu' && xla && { TF_XLA_FLAGS: '--tf_xla_auto_jit=2' }),
   }
 }
 

@@ -4,6 +4,7 @@ import { AppError } from '@kantor/contracts'
 import { heartbeatWorker, registerWorker, removeWorker } from '@kantor/db'
 import type { TicketQueue } from '@kantor/queue'
 import type { Device } from './device.js'
+import { GpuPool } from './gpus.js'
 import { runAttempt, type Shutdown, type WorkerDeps } from './run-attempt.js'
 
 const HEARTBEAT_MS = 10_000
@@ -25,11 +26,11 @@ export interface Worker {
 /** Registers the worker and takes tickets of its device class, at most `slots` at a time. */
 export async function startWorker({ queue, slots, device, ...rest }: WorkerOptions): Promise<Worker> {
   const { db, log, workerId } = rest
-  const deps: WorkerDeps = { ...rest, device: { deviceClass: device.deviceClass, threads: device.threads } }
   const preempt = new AbortController()
   const abandon = new AbortController()
   const shutdown: Shutdown = { preempt: preempt.signal, abandon: abandon.signal }
-  const { deviceClass, name, versions } = device
+  const { deviceClass, threads, xla, name, versions } = device
+  const gpus = new GpuPool(device.gpus)
   const register = () =>
     registerWorker(db, { id: workerId, host: hostname(), pid: process.pid, deviceClass, device: name, slots, versions })
   await register()
@@ -40,12 +41,14 @@ export async function startWorker({ queue, slots, device, ...rest }: WorkerOptio
   const onError = (error: unknown) => log.error({ err: error }, 'queue')
   const consumer = await queue.consume(deviceClass, { slots, onError }, async ({ jobId }) => {
     numRunning += 1
+    const gpu = gpus.take()
     try {
-      await runAttempt(deps, jobId, shutdown)
+      await runAttempt({ ...rest, device: { deviceClass, threads, xla, gpu } }, jobId, shutdown)
     } catch (error) {
       // The lease runs out and the reconciler requeues the job: nothing is lost but time.
       log.error({ err: error, jobId }, 'the attempt could not be booked')
     } finally {
+      gpus.give(gpu)
       numRunning -= 1
     }
   })

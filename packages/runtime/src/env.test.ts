@@ -29,6 +29,7 @@ describe('loadEnv', () => {
       logLevel: 'info',
       device: 'cpu',
       slots: 1,
+      xla: false,
       leaseSeconds: 60,
       stallSeconds: 600,
     })
@@ -46,6 +47,7 @@ describe('loadEnv', () => {
       KANTOR_LOG_LEVEL: 'debug',
       KANTOR_DEVICE: 'gpu',
       KANTOR_SLOTS: '2',
+      KANTOR_XLA: 'on',
       KANTOR_LEASE_SECONDS: '30',
       KANTOR_URL: 'https://kantor.example',
       KANTOR_API_KEY: 'kantor_a_b',
@@ -68,11 +70,16 @@ describe('loadEnv', () => {
       logLevel: 'debug',
       device: 'gpu',
       slots: 2,
+      xla: true,
       leaseSeconds: 30,
       stallSeconds: 600,
       url: 'https://kantor.example',
       apiKey: 'kantor_a_b',
     })
+  })
+
+  test('XLA is refused on a CPU', () => {
+    expect(() => loadEnv({ KANTOR_XLA: 'on' })).toThrow('KANTOR_XLA: is for KANTOR_DEVICE=gpu')
   })
 
   test('an empty variable counts as unset', () => {

@@ -35,6 +35,7 @@ const variables = z.object({
   KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
   KANTOR_SLOTS: whole(1, 64).default(1),
+  KANTOR_XLA: oneOf(['on', 'off']).default('off'),
   // Renewed six times per lease; below 6 s a slow commit would fence a healthy worker.
   KANTOR_LEASE_SECONDS: whole(6, 3600).default(60),
   // A trainer without progress for so long is killed; twenty of its usual steps are always allowed.
@@ -85,6 +86,8 @@ export interface Env {
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   device: 'cpu' | 'gpu'
   slots: number
+  /** XLA clusters on a GPU. */
+  xla: boolean
   leaseSeconds: number
   stallSeconds: number
   /** Where the CLI and the client find the API. */
@@ -131,6 +134,9 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     for (const name of bucketParts.filter((part) => !given[part]))
       problems.push(`${name}: is missing; ${set.join(', ')} ${set.length > 1 ? 'are' : 'is'} set and S3 needs all four`)
 
+  if (given['KANTOR_XLA'] === 'on' && given['KANTOR_DEVICE'] !== 'gpu')
+    problems.push('KANTOR_XLA: is for KANTOR_DEVICE=gpu; on a CPU XLA trains slower, leave it out')
+
   if (!parsed.success || problems.length > 0) throw new EnvError(problems)
   return typed(parsed.data)
 }
@@ -154,6 +160,7 @@ function typed(data: z.infer<typeof variables>): Env {
     logLevel: data.KANTOR_LOG_LEVEL,
     device: data.KANTOR_DEVICE,
     slots: data.KANTOR_SLOTS,
+    xla: data.KANTOR_XLA === 'on',
     leaseSeconds: data.KANTOR_LEASE_SECONDS,
     stallSeconds: data.KANTOR_STALL_SECONDS,
     ...(data.KANTOR_URL && { url: data.KANTOR_URL }),
