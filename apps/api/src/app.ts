@@ -18,6 +18,7 @@ import { datasetRoutes } from './routes/datasets.js'
 import { dossierRoutes } from './routes/dossier.js'
 import { jobRoutes } from './routes/jobs.js'
 import { logRoutes } from './routes/logs.js'
+import { workerRoutes } from './routes/workers.js'
 
 const REQUEST_TIMEOUT_MS = 30_000
 
@@ -56,6 +57,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   dossierRoutes(app, deps)
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)
+  workerRoutes(app)
   serveHealth(app, deps)
   serveDocs(app)
   serveDashboard(app, deps.dashboardDirectory)

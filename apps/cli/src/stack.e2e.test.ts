@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Job } from '@kantor/contracts'
+import type { Job, Worker } from '@kantor/contracts'
 import { repoRoot } from '@kantor/runtime'
 import { probeTensorFlow } from './doctor/probe-tensorflow.js'
 import type { StackFile } from './stack/stack-file.js'
@@ -193,6 +193,19 @@ describe('kantor up', () => {
     expect(await until(async () => ((await kantor(['job', 'list'])).code === 4 ? true : undefined))).toBe(true)
     expect(await kantor(['key', 'revoke', id])).toMatchObject({ code: 0 })
     expect(await kantor(['key', 'revoke', id])).toMatchObject({ code: 3 })
+  })
+
+  testWithTensorFlow('the worker is listed, drained and enabled', async () => {
+    const { items } = JSON.parse((await kantor(['worker', 'list', '--json'])).stdout) as { items: Worker[] }
+    const { id } = items.find(({ state }) => state === 'online')!
+
+    expect(await kantor(['worker', 'drain', id])).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('draining'),
+    })
+    expect((await kantor(['worker', 'list'])).stdout).toMatch(new RegExp(`${id} .*draining +cpu .*bitwise`))
+    expect(await kantor(['worker', 'enable', id])).toMatchObject({ code: 0, stderr: expect.stringContaining('online') })
+    expect(await kantor(['worker', 'drain', 'nobody'])).toMatchObject({ code: 3 })
   })
 
   testWithTensorFlow('a worker that is killed is replaced', async () => {

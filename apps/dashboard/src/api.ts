@@ -68,6 +68,12 @@ export const jobQuery = (id: string) =>
     },
   })
 
+export const workersQuery = queryOptions({
+  queryKey: ['workers'],
+  queryFn: ({ signal }) => api().listWorkers({ signal }),
+  refetchInterval: ({ state }) => (settled(state.error) ? false : IDLE),
+})
+
 export interface CurveView {
   id: string
   metrics: readonly SeriesName[]

@@ -4,6 +4,7 @@ import { Shell } from './frame/shell.js'
 import { JobPage } from './job/job-page.js'
 import { JobsPage } from './jobs/jobs-page.js'
 import { parseGroups } from './jobs/state-groups.js'
+import { WorkersPage } from './workers/workers-page.js'
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
 
@@ -24,8 +25,10 @@ const job = createRoute({
   },
 })
 
+const workers = createRoute({ getParentRoute: () => root, path: '/workers', component: WorkersPage })
+
 export const router = createRouter({
-  routeTree: root.addChildren([jobs, job]),
+  routeTree: root.addChildren([jobs, job, workers]),
   basepath: '/ui',
   scrollRestoration: true,
 })

@@ -10,6 +10,10 @@ export interface Device extends TrainerDevice {
   /** One attempt trains on each. Empty on a CPU, and where NVIDIA's tool is missing. */
   gpus: readonly Gpu[]
   versions: Record<string, string>
+  /** What its self-test found; null when that failed. */
+  determinism: 'bitwise' | 'best-effort' | null
+  /** Why its self-test failed. */
+  failure: string | null
 }
 
 /** The worker cannot train here. The message says why and what to do. */
@@ -18,7 +22,14 @@ export class DeviceUnusable extends Error {
 }
 
 const ProbeReply = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('device'), tensorflow: z.string(), tfjs: z.string(), device: z.enum(['cpu', 'gpu']) }),
+  z.object({
+    type: z.literal('device'),
+    tensorflow: z.string(),
+    tfjs: z.string(),
+    device: z.enum(['cpu', 'gpu']),
+    determinism: z.enum(['bitwise', 'best-effort']).nullable(),
+    failure: z.string().nullable(),
+  }),
   z.object({ type: z.literal('unusable'), message: z.string() }),
 ])
 export type ProbeReply = z.infer<typeof ProbeReply>
@@ -34,7 +45,7 @@ export interface DeviceWish {
 }
 
 /**
- * Asks TensorFlow, in a process of its own, what it can use. Throws DeviceUnusable without TensorFlow, and when a GPU is asked for and
+ * Asks TensorFlow, in a process of its own, what it can use, and lets it train a few steps. Throws DeviceUnusable without TensorFlow, and when a GPU is asked for and
  * none is seen: a job that asks for a GPU never silently runs without one.
  */
 export async function findDevice({ device: deviceClass, slots, xla }: DeviceWish): Promise<Device> {
@@ -61,6 +72,8 @@ export async function findDevice({ device: deviceClass, slots, xla }: DeviceWish
     gpus,
     name,
     versions: { node: process.versions.node, tensorflow: reply.tensorflow, tfjs: reply.tfjs },
+    determinism: reply.determinism,
+    failure: reply.failure,
   }
 }
 

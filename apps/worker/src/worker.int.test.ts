@@ -1,8 +1,18 @@
 // Whole worker processes from dist: `npx tsc -b apps/worker` first.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { getJob, listCheckpoints, newestCheckpoint, reconcile, removeWorker } from '@kantor/db'
+import {
+  getJob,
+  listCheckpoints,
+  listWorkers,
+  newestCheckpoint,
+  reconcile,
+  removeWorker,
+  setDraining,
+} from '@kantor/db'
 import { openQueue, type TicketQueue } from '@kantor/queue'
 import { type Services, startServices } from '@kantor/testing'
 import { isAlive, LEASE_SECONDS, type LogLine, openRig, type Rig, stateOf, until } from './testing/rig.js'
@@ -127,6 +137,57 @@ describe('the worker process', () => {
     await until(row)
 
     expect(await row()).toEqual({ ...before, registeredAt: expect.any(Date), heartbeatAt: expect.any(Date) })
+  })
+
+  test('proves itself before it takes jobs: the same step twice, the same bits', async () => {
+    const { lines } = await startWorker()
+    const id = await until(() => lines.find(({ msg }) => msg === 'taking jobs')?.['workerId'] as string | undefined)
+
+    expect((await listWorkers(rig.db)).find((worker) => worker.id === id)).toMatchObject({
+      state: 'online',
+      determinism: 'bitwise',
+      message: null,
+      busy: 0,
+    })
+  })
+
+  test('that cannot keep an object it is listed with the reason, and takes nothing', async () => {
+    // Where the probe object would go stands a file: no folder can be made there.
+    await writeFile(join(rig.dataDir, 'objects', 'objects', 'self-tests'), '')
+    const { lines } = await startWorker()
+    const id = await until(
+      () => lines.find(({ msg }) => msg.startsWith('the self-test failed'))?.['workerId'] as string,
+    )
+    const job = await rig.submit()
+    await issueTicket(job.id)
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+
+    expect((await listWorkers(rig.db)).find((worker) => worker.id === id)).toMatchObject({
+      state: 'unusable',
+      message: expect.stringContaining('object store'),
+    })
+    expect((await stateOf(rig.db, job.id)).state).toBe('queued')
+    await rm(join(rig.dataDir, 'objects', 'objects', 'self-tests'))
+    await rig.db.pool.query(`UPDATE job SET state = 'cancelled', finished_at = now() WHERE id = $1`, [job.id])
+  })
+
+  test('draining it finishes what it runs and takes nothing new; enabled it takes jobs again', async () => {
+    const { lines } = await startWorker()
+    const id = await until(() => lines.find(({ msg }) => msg === 'taking jobs')?.['workerId'] as string | undefined)
+    const [running, next] = [await rig.submit({ budget: { generatorSteps: 3000 } }), await rig.submit()]
+    await issueTicket(running.id)
+    await until(async () => (await stateOf(rig.db, running.id)).state === 'running')
+
+    await setDraining(rig.db, id, true)
+    await issueTicket(next.id)
+    await until(async () => (await stateOf(rig.db, running.id)).state === 'succeeded')
+    await until(() => lines.some(({ msg }) => msg.startsWith('draining')))
+    expect(await stateOf(rig.db, next.id)).toMatchObject({ state: 'queued', attempt: 0 })
+
+    await setDraining(rig.db, id, false)
+    await until(() => lines.some(({ msg }) => msg === 'takes jobs again'))
+    await issueTicket(next.id)
+    await until(async () => (await stateOf(rig.db, next.id)).state === 'succeeded')
   })
 
   test('ends when its parent is gone, also while it still looks for its device', async () => {

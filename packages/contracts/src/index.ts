@@ -58,3 +58,4 @@ export {
   routes,
 } from './routes.js'
 export { nearest } from './strings.js'
+export { Worker, WorkerState } from './workers.js'

@@ -6,6 +6,7 @@ import { Dossier } from './dossier.js'
 import { CreateJob, CreateJobs, Job, JobEvent, JobState } from './job.js'
 import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
+import { Worker } from './workers.js'
 
 /** One endpoint: the API's handler, the client's method, OpenAPI and the CLI are all made from this. */
 export interface Route {
@@ -40,6 +41,7 @@ export const IdempotencyKey = z
   .regex(/^[\x21-\x7e]{1,255}$/, { message: 'must be 1 to 255 visible ASCII characters, such as a UUID' })
 
 const Id = z.strictObject({ id: z.uuid() })
+const WorkerId = z.strictObject({ id: z.string().regex(/^[\w.-]{1,100}$/) })
 const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 
 const limit = z
@@ -211,6 +213,32 @@ export const routes = {
     summary: 'The newest version of every dataset',
     status: 200,
     reply: z.object({ items: z.array(Dataset) }),
+  },
+  listWorkers: {
+    method: 'GET',
+    path: '/workers',
+    scope: 'read',
+    summary: 'Workers of the last day: capacity, device, versions, state',
+    status: 200,
+    reply: z.object({ items: z.array(Worker) }),
+  },
+  drainWorker: {
+    method: 'POST',
+    path: '/workers/:id/drain',
+    scope: 'admin',
+    summary: 'Give a worker no new work; what it runs goes on',
+    params: WorkerId,
+    status: 200,
+    reply: Worker,
+  },
+  enableWorker: {
+    method: 'POST',
+    path: '/workers/:id/enable',
+    scope: 'admin',
+    summary: 'Give a drained worker work again',
+    params: WorkerId,
+    status: 200,
+    reply: Worker,
   },
   health: {
     method: 'GET',

@@ -46,4 +46,12 @@ export { databaseTime, type Retention, retireCheckpoints, setPinned, unreference
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
 export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
 export { type Waiting, type WaitingReason, whyWaiting } from './waiting.js'
-export { type DeviceClass, heartbeatWorker, type NewWorker, registerWorker, removeWorker } from './workers.js'
+export {
+  type DeviceClass,
+  heartbeatWorker,
+  listWorkers,
+  type NewWorker,
+  registerWorker,
+  removeWorker,
+  setDraining,
+} from './workers.js'

@@ -2,13 +2,15 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { repoRoot } from '@kantor/runtime'
-import { Command } from 'commander'
+import type { Worker } from '@kantor/contracts'
+import { Command, Option } from 'commander'
 import { exitCodes } from '../failure.js'
-import { databaseUrlFor, globalsOf, settings } from '../settings.js'
+import { duration, note, print, printJson, table } from '../output.js'
+import { connect, databaseUrlFor, globalsOf, settings } from '../settings.js'
 
-/** `kantor worker`: one more worker, on the services that the environment names or on the local stack's. */
+/** `kantor worker`: one more worker, on the services that the environment names or on the local stack's; below it, the fleet. */
 export function worker(): Command {
-  return new Command('worker')
+  const command = new Command('worker')
     .description('Run one worker (DATABASE_URL, REDIS_URL, S3_*, KANTOR_DEVICE, KANTOR_SLOTS; or join the local stack)')
     .action(async (_options: object, command: Command) => {
       const env = settings(globalsOf(command))
@@ -23,4 +25,57 @@ export function worker(): Command {
       const [code] = (await once(child, 'exit')) as [number | null]
       process.exit(code ?? exitCodes.failed)
     })
+  return command.addCommand(list()).addCommand(drain()).addCommand(enable())
+}
+
+const json = () => new Option('--json', 'one JSON document on stdout')
+
+function list(): Command {
+  return new Command('list')
+    .description('Workers: device, slots, state')
+    .addOption(json())
+    .action(async (options: { json?: boolean }, command: Command) => {
+      const { client } = await connect(command)
+      const { items } = await client.listWorkers()
+      if (options.json) return printJson({ items })
+      if (items.length === 0) return note('no workers: start one with `kantor worker`')
+      const rows = items.map((one) => [
+        one.id,
+        one.host,
+        one.state,
+        `${one.deviceClass} (${one.device})`,
+        `${one.busy}/${one.slots}`,
+        one.determinism ?? '–',
+        duration(one.heartbeatAgeSeconds),
+      ])
+      print(table(['ID', 'HOST', 'STATE', 'DEVICE', 'BUSY', 'DETERMINISM', 'HEARTBEAT'], rows, [4, 6]))
+      for (const { id, message } of items) if (message !== null) note(`${id}: ${message}`)
+    })
+}
+
+function drain(): Command {
+  return new Command('drain')
+    .description('Give a worker no new jobs; what it runs goes on')
+    .argument('<id>')
+    .addOption(json())
+    .action(async (id: string, options: { json?: boolean }, command: Command) => {
+      const { client } = await connect(command)
+      tell(await client.drainWorker({ params: { id } }), options)
+    })
+}
+
+function enable(): Command {
+  return new Command('enable')
+    .description('Give a drained worker jobs again')
+    .argument('<id>')
+    .addOption(json())
+    .action(async (id: string, options: { json?: boolean }, command: Command) => {
+      const { client } = await connect(command)
+      tell(await client.enableWorker({ params: { id } }), options)
+    })
+}
+
+function tell(worker: Worker, options: { json?: boolean }): void {
+  if (options.json) printJson(worker)
+  else note(`${worker.id} is ${worker.state} and runs ${worker.busy} of ${worker.slots}`)
 }

@@ -21,6 +21,9 @@ export function Shell() {
             <span>Kantor</span>
           </Link>
           <nav className={styles['links']} aria-label="Service">
+            <Anchor component={Link} to="/workers" size="sm" c="dimmed">
+              Workers
+            </Anchor>
             <Anchor href="/docs" size="sm" c="dimmed">
               API
             </Anchor>
