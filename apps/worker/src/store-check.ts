@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { ObjectStore } from '@kantor/storage'
 
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+
 /** Writes an object, reads it back, compares hashes, removes it: the reason when a checkpoint could not be trusted to this store. */
 export async function checkStore(store: ObjectStore, workerId: string): Promise<string | null> {
   const key = `self-tests/${workerId}`
   const bytes = randomBytes(4096)
-  const sha256 = (of: Uint8Array) => createHash('sha256').update(of).digest('hex')
   try {
     await store.put(key, bytes, { contentType: 'application/octet-stream', sha256: sha256(bytes) })
     const read = await store.getBytes(key)

@@ -153,7 +153,9 @@ describe('the worker process', () => {
 
   test('that cannot keep an object it is listed with the reason, and takes nothing', async () => {
     // Where the probe object would go stands a file: no folder can be made there.
-    await writeFile(join(rig.dataDir, 'objects', 'objects', 'self-tests'), '')
+    const folder = join(rig.dataDir, 'objects', 'objects', 'self-tests')
+    await rm(folder, { recursive: true, force: true })
+    await writeFile(folder, '')
     const { lines } = await startWorker()
     const id = await until(
       () => lines.find(({ msg }) => msg.startsWith('the self-test failed'))?.['workerId'] as string,
@@ -167,20 +169,20 @@ describe('the worker process', () => {
       message: expect.stringContaining('object store'),
     })
     expect((await stateOf(rig.db, job.id)).state).toBe('queued')
-    await rm(join(rig.dataDir, 'objects', 'objects', 'self-tests'))
+    await rm(folder)
     await rig.db.pool.query(`UPDATE job SET state = 'cancelled', finished_at = now() WHERE id = $1`, [job.id])
   })
 
   test('draining it finishes what it runs and takes nothing new; enabled it takes jobs again', async () => {
     const { lines } = await startWorker()
     const id = await until(() => lines.find(({ msg }) => msg === 'taking jobs')?.['workerId'] as string | undefined)
-    const [running, next] = [await rig.submit({ budget: { generatorSteps: 3000 } }), await rig.submit()]
-    await issueTicket(running.id)
-    await until(async () => (await stateOf(rig.db, running.id)).state === 'running')
+    const [held, next] = [await rig.submit({ budget: { generatorSteps: 3000 } }), await rig.submit()]
+    await issueTicket(held.id)
+    await until(async () => (await stateOf(rig.db, held.id)).state === 'running')
 
     await setDraining(rig.db, id, true)
     await issueTicket(next.id)
-    await until(async () => (await stateOf(rig.db, running.id)).state === 'succeeded')
+    await until(async () => (await stateOf(rig.db, held.id)).state === 'succeeded')
     await until(() => lines.some(({ msg }) => msg.startsWith('draining')))
     expect(await stateOf(rig.db, next.id)).toMatchObject({ state: 'queued', attempt: 0 })
 

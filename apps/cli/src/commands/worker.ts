@@ -10,7 +10,7 @@ import { connect, databaseUrlFor, globalsOf, settings } from '../settings.js'
 
 /** `kantor worker`: one more worker, on the services that the environment names or on the local stack's; below it, the fleet. */
 export function worker(): Command {
-  const command = new Command('worker')
+  const group = new Command('worker')
     .description('Run one worker (DATABASE_URL, REDIS_URL, S3_*, KANTOR_DEVICE, KANTOR_SLOTS; or join the local stack)')
     .action(async (_options: object, command: Command) => {
       const env = settings(globalsOf(command))
@@ -25,7 +25,7 @@ export function worker(): Command {
       const [code] = (await once(child, 'exit')) as [number | null]
       process.exit(code ?? exitCodes.failed)
     })
-  return command.addCommand(list()).addCommand(drain()).addCommand(enable())
+  return group.addCommand(list()).addCommand(drain()).addCommand(enable())
 }
 
 const json = () => new Option('--json', 'one JSON document on stdout')
@@ -75,7 +75,7 @@ function enable(): Command {
     })
 }
 
-function tell(worker: Worker, options: { json?: boolean }): void {
-  if (options.json) printJson(worker)
-  else note(`${worker.id} is ${worker.state} and runs ${worker.busy} of ${worker.slots}`)
+function tell(told: Worker, options: { json?: boolean }): void {
+  if (options.json) printJson(told)
+  else note(`${told.id} is ${told.state} and runs ${told.busy} of ${told.slots}`)
 }
