@@ -19,6 +19,7 @@ import { dossierRoutes } from './routes/dossier.js'
 import { jobRoutes } from './routes/jobs.js'
 import { logRoutes } from './routes/logs.js'
 import { workerRoutes } from './routes/workers.js'
+import { verbRoutes } from './routes/verbs.js'
 
 const REQUEST_TIMEOUT_MS = 30_000
 
@@ -52,6 +53,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await serveOpenApi(app)
 
   jobRoutes(app)
+  verbRoutes(app)
   curveRoutes(app, deps)
   logRoutes(app, deps)
   dossierRoutes(app, deps)

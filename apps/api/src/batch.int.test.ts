@@ -26,7 +26,7 @@ describe('POST /jobs/batch', () => {
     expect(jobs.map((job) => job.name)).toEqual(many(1000).map(({ name }) => name))
     expect(jobs.map((job) => job.id)).toEqual(jobs.map((job) => job.id).toSorted())
     expect(await rig.numRows()).toBe(before + 2000)
-    expect(replyOf('getJob', await rig.ask({ url: `/jobs/${jobs[999]!.id}` }))).toEqual(jobs[999])
+    expect(replyOf('getJob', await rig.ask({ url: `/jobs/${jobs[999]!.id}` }))).toMatchObject(jobs[999]!)
     const events = replyOf('listEvents', await rig.ask({ url: `/jobs/${jobs[0]!.id}/events` }))
     expect(events).toMatchObject({ items: [{ seq: 1, from: null, to: 'queued', reason: 'submitted' }] })
   })

@@ -39,7 +39,7 @@ describe('POST /jobs', () => {
     })
     expect(job.spec).toMatchObject({ schedule: { criticSteps: 5 }, objective: { clip: 0.01, clamp: 'before' } })
     expect(JobSpec.parse(job.spec)).toEqual(job.spec)
-    expect(await get(job.id)).toEqual(job)
+    expect(await get(job.id)).toEqual({ ...job, waiting: { reason: 'no_worker', jobsAhead: 0, eta: null } })
     expect(rig.wakes()).toBe(wakes + 1)
   })
 
@@ -140,7 +140,11 @@ describe('POST /jobs/:id/cancel', () => {
 
     const response = await cancel(job.id)
     expect(response.statusCode).toBe(409)
-    expect(response.json()).toMatchObject({ code: 'invalid-state', currentState: 'succeeded', allowed: [] })
+    expect(response.json()).toMatchObject({
+      code: 'invalid-state',
+      currentState: 'succeeded',
+      allowed: ['fork', 'archive', 'unarchive', 'delete'],
+    })
   })
 
   test('takes no options', async () => {

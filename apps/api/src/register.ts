@@ -22,6 +22,8 @@ interface Call<N extends RouteName> {
   body: Part<Routes[N], 'body'>
   /** For all that the handler writes: under an Idempotency-Key it commits together with the reply. */
   db: Database
+  /** Put off until all that is committed, perhaps until after the reply; not done when it is not. */
+  afterwards: (work: () => Promise<void>) => void
   /** Who asks. */
   actor: string
   /** The key of who asks; null without keys. */
@@ -35,8 +37,8 @@ export type Handler<N extends RouteName> = (call: Call<N>) => Promise<Output<Rou
 
 const NoQuery = z.strictObject({})
 /** Any other header is nobody's business here. */
-const PostHeaders = z.looseObject({ 'idempotency-key': IdempotencyKey.optional() })
-/** `POST /jobs/:id/cancel` takes no body, or an empty object. */
+const ChangeHeaders = z.looseObject({ 'idempotency-key': IdempotencyKey.optional() })
+/** `POST /jobs/:id/cancel` takes no body, or an empty object; so does a route whose body has defaults for everything. */
 const NoBody = z.strictObject({}).nullish()
 
 /** Method, path, scope and schemas of a route come from the contracts' table; only the handler is written here. */
@@ -55,16 +57,18 @@ export function register<N extends RouteName>(
     url: route.path,
     config: {
       scope: route.scope,
-      expectsBody: route.body !== undefined,
+      expectsBody: route.body !== undefined && !route.body.safeParse({}).success,
       ...(bodyLimit && { maxKeys: bodyLimit.keys }),
     },
     ...(bodyLimit && { bodyLimit: bodyLimit.mebibytes * 2 ** 20 }),
     schema: schemaOf(name, route),
     handler: async (request, reply) => {
       reply.code(route.status)
+      const put: (() => Promise<void>)[] = []
       const handle = (on: Database) =>
         handler({
           db: on,
+          afterwards: (work) => void put.push(work),
           params: request.params as Call<N>['params'],
           query: request.query as Call<N>['query'],
           body: request.body as Call<N>['body'],
@@ -79,6 +83,7 @@ export function register<N extends RouteName>(
         key === undefined
           ? await answerPlainly(() => handle(db))
           : await replyOnce(db, { name, key, request, reply }, handle)
+      for (const work of put) await work()
       // Whatever was changed: a job may wait now, or a slot be free.
       wake()
       return answer
@@ -106,7 +111,7 @@ function schemaOf(name: RouteName, route: Route) {
     ...(route.scope === 'public' ? { security: [] } : { description: `Needs a key of scope \`${route.scope}\`.` }),
     ...(route.params && { params: route.params }),
     querystring: route.query ?? NoQuery,
-    ...(route.method === 'POST' && { headers: PostHeaders, body: route.body ?? NoBody }),
+    ...(route.method !== 'GET' && { headers: ChangeHeaders, body: route.body ?? NoBody }),
     response: { [route.status]: success, default: Problem },
   }
 }

@@ -11,6 +11,7 @@ import {
 } from '@kantor/contracts'
 import { createJobs, type Database, listDatasets, type NewJob, resolveDataset } from '@kantor/db'
 import { lintJob } from './lint-job.js'
+import { describeStart, findStart, misfits } from './start-from.js'
 import { validationFailed } from './plugins/zod.js'
 
 const SEEDS = 2 ** 31
@@ -27,7 +28,8 @@ export interface Submission<Body = CreateJob> {
 
 /**
  * Resolves what the client left open (dataset version, seed), so that the stored specs alone reproduce the runs, and writes all jobs at
- * once. No queue is touched: the row is the job. AppError `validation-failed` when a dataset cannot be used; then nothing is written.
+ * once. No queue is touched: the row is the job. AppError `validation-failed` when a dataset or a
+ * checkpoint to start from cannot be used; then nothing is written.
  */
 export async function submitJobs(db: Database, submissions: Submission[], by: Submitter): Promise<Job[]> {
   const datasets = await resolveAll(
@@ -35,8 +37,13 @@ export async function submitJobs(db: Database, submissions: Submission[], by: Su
     submissions.map(({ body }) => body.spec.dataset),
   )
   const errors: FieldError[] = []
-  const jobs = submissions.flatMap(({ body, pointer }): NewJob[] => {
-    const { preset: _, ...job } = body
+  const starts = new Map<Submission, Awaited<ReturnType<typeof findStart>>>()
+  for (const one of submissions) {
+    if (one.body.startFrom) starts.set(one, await findStart(db, one.body.startFrom))
+  }
+  const jobs = submissions.flatMap((one): NewJob[] => {
+    const { pointer } = one
+    const { preset: _, ...job } = one.body
     const dataset = datasets.found.get(job.spec.dataset)
     if (!dataset) {
       errors.push(under(pointer, datasetNotFound(datasets.known, job.spec.dataset)))
@@ -49,7 +56,12 @@ export async function submitJobs(db: Database, submissions: Submission[], by: Su
       dataset: `${dataset.id}@${dataset.version}`,
       seed: job.spec.seed ?? randomInt(SEEDS),
     }
-    return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), ...by }]
+    const start = starts.get(one)
+    if (!start) return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), ...by }]
+    const faults = start.fault ? [start.fault] : misfits(start, spec, dataset)
+    errors.push(...faults.map((fault) => under(pointer, fault)))
+    if (start.fault) return []
+    return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), message: describeStart(start, spec), ...by }]
   })
   if (errors.length > 0) throw validationFailed(errors.slice(0, MAX_ERRORS))
   return createJobs(db, jobs)

@@ -25,6 +25,8 @@ function aView({ points, attempt = 1, resolution = 1, progress = null }: Given):
       priority: 100,
       lint: [],
       message: null,
+      startFrom: null,
+      archivedAt: null,
       worker: 'w',
       determinism: 'bitwise',
       reproducible: true,

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { getJob, listEvents, newestCheckpoint, readLog, requestCancel } from '@kantor/db'
+import { askJob, getJob, listEvents, newestCheckpoint, readLog } from '@kantor/db'
 import { openStore } from '@kantor/storage'
 import { type Proxy, type Services, startProxy, startServices, throughProxy, weightsHash } from '@kantor/testing'
 import { runAttempt, type Shutdown, type WorkerDeps } from './run-attempt.js'
@@ -34,7 +34,7 @@ describe('an attempt', () => {
   const eventsOf = async (jobId: string) => (await listEvents(rig.db, jobId)).map(({ reason }) => reason)
   const spoolOf = (jobId: string, attempt = 1) => join(rig.dataDir, 'spool', `${jobId}-${attempt}`)
   async function cancel(jobId: string, attempt: Promise<unknown>): Promise<void> {
-    await requestCancel(rig.db, jobId, 'test')
+    await askJob(rig.db, jobId, { verb: 'cancel', actor: 'test' })
     await attempt
   }
 
@@ -50,7 +50,7 @@ describe('an attempt', () => {
       message: expect.stringContaining('SIGSEGV'),
       notBefore: expect.any(String),
     })
-    await requestCancel(rig.db, job.id, 'test')
+    await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
   })
 
   test('F14: killed three times without a checkpoint it ends as poison, and the next job runs', async () => {
@@ -147,7 +147,7 @@ describe('an attempt', () => {
       message: expect.stringContaining('EISDIR'),
     })
     expect(await newestCheckpoint(rig.db, job.id)).toBeNull()
-    await requestCancel(rig.db, job.id, 'test')
+    await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
   })
 
   test('F38: a dataset object that was replaced fails the job with its reason, on a worker that has no copy yet', async () => {

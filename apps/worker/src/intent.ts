@@ -1,10 +1,10 @@
 /**
  * Why an attempt should end before its budget does. Each outranks the ones before it:
- * `preempt` this worker is going down, the job goes back to the queue · `stop` early end with a usable model ·
- * `cancel` nothing more is wanted · `abandon` no time is left: kill and hand back · `lost` another attempt owns the job, or
- * may: nothing is written any more.
+ * `preempt` this worker is going down, the job goes back to the queue · `pause` checkpoint, then wait · `stop` early end with a usable
+ * model · `halt` pause at once, work since the newest checkpoint is given up · `cancel` nothing more is wanted · `abandon` no time is
+ * left: kill and hand back · `lost` another attempt owns the job, or may: nothing is written any more.
  */
-const wishes = ['preempt', 'stop', 'cancel', 'abandon', 'lost'] as const
+const wishes = ['preempt', 'pause', 'stop', 'halt', 'cancel', 'abandon', 'lost'] as const
 export type Wish = (typeof wishes)[number]
 
 /** Thrown by a stage that was cut short by a wish. */

@@ -6,7 +6,7 @@ import type { Intent } from './intent.js'
 
 /** Renewals per lease at the least: five may fail in a row before another worker can take the job. */
 const RENEWALS_PER_LEASE = 6
-/** More often than the lease needs: a renewal carries the progress that people watch, and its reply is how a cancel arrives. One row each. */
+/** More often than the lease needs: a renewal carries the progress that people watch, and its reply is how pause, stop and cancel arrive. Two rows each. */
 const RENEW_AT_LEAST_EVERY_MS = 2000
 /** Part of the lease, counted from the last renewal that was *sent* and answered, after which the attempt gives itself up. */
 const SELF_FENCE = 0.75
@@ -17,6 +17,8 @@ export interface LeaseOptions {
   leaseSeconds: number
   intent: Intent
   progress: () => Progress | undefined
+  /** Processor time of the trainer so far. */
+  cpuSeconds: () => number | undefined
   log: Logger
 }
 
@@ -30,7 +32,10 @@ export interface Lease {
  * Two clocks guard it: the database's, which hands the job on, and ours, which gives it up before that. Only the monotonic
  * clock is asked, so a clock that is set back or forth changes nothing.
  */
-export function holdLease({ db, fence, leaseSeconds, intent, progress, log }: LeaseOptions, sentAt: number): Lease {
+export function holdLease(
+  { db, fence, leaseSeconds, intent, progress, cpuSeconds, log }: LeaseOptions,
+  sentAt: number,
+): Lease {
   const periodMs = Math.min((leaseSeconds * 1000) / RENEWALS_PER_LEASE, RENEW_AT_LEAST_EVERY_MS)
   const giveUpMs = leaseSeconds * 1000 * SELF_FENCE
   const released = new AbortController()
@@ -51,16 +56,17 @@ export function holdLease({ db, fence, leaseSeconds, intent, progress, log }: Le
   async function renew(): Promise<void> {
     const sent = performance.now()
     const current = progress()
-    const state = await renewLease(db, fence, { leaseSeconds, ...(current && { progress: current }) })
+    const job = await renewLease(db, fence, { leaseSeconds, progress: current, cpuSeconds: cpuSeconds() })
     if (released.signal.aborted) return
-    if (state === null) {
+    if (job === null) {
       log.warn('another attempt owns the job now')
       return intent.raise('lost')
     }
     heldSince = sent
     armSelfFence()
-    if (state === 'cancelling') intent.raise('cancel')
-    if (state === 'stopping') intent.raise('stop')
+    if (job.state === 'cancelling') intent.raise('cancel')
+    if (job.state === 'stopping') intent.raise('stop')
+    if (job.state === 'pausing') intent.raise(job.pauseCheckpoint === 'latest' ? 'halt' : 'pause')
   }
 
   async function keepRenewing(): Promise<void> {

@@ -101,7 +101,7 @@ class Uploads {
       this.outage = error instanceof AppError ? error.detail : String(error)
     }
     try {
-      await outlast('upload', () => store.put(key, body, options), { signal: intent.reached('cancel'), log, onOutage })
+      await outlast('upload', () => store.put(key, body, options), { signal: intent.reached('halt'), log, onOutage })
     } catch (error) {
       throw error instanceof AppError ? new StorageRefused(error.detail, { cause: error }) : error
     } finally {
@@ -132,7 +132,7 @@ async function persistSample(
     sha256,
   }
   await upload.put(key, png, { contentType: 'image/png', sha256 })
-  await outlast('sample row', () => addSample(db, fence, row), { signal: intent.reached('cancel'), log })
+  await outlast('sample row', () => addSample(db, fence, row), { signal: intent.reached('halt'), log })
   await rm(sample.file, { force: true })
   log.debug({ step }, 'sample stored')
 }
@@ -146,7 +146,7 @@ async function persistCheckpoint(
   const { step, file, sizeBytes, sha256 } = checkpoint
   const key = checkpointKey(fence.jobId, step, fence.epoch, sha256)
   const id = randomUUID()
-  const patience = { signal: intent.reached('cancel'), log }
+  const patience = { signal: intent.reached('halt'), log }
   await upload.put(key, { file }, { contentType: 'application/octet-stream', sha256 })
   crashpoint('checkpoint-uploaded')
   await points.commitThrough(step, (batch) => {

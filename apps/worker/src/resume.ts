@@ -55,6 +55,31 @@ export async function fetchResume({
   return null
 }
 
+/** The checkpoint of another job that this one starts from is not there any more: no attempt could do better. */
+export class StartFailed extends Error {
+  override name = 'StartFailed'
+}
+
+/**
+ * Brings the checkpoint of another job here, verified. StartFailed when its object is bad: there is no older one to fall back to, and
+ * starting from scratch is not what was asked for.
+ */
+export async function fetchStart({
+  store,
+  start,
+  directory,
+  signal,
+  log,
+}: Pick<ResumeOptions, 'store' | 'directory' | 'signal' | 'log'> & { start: StoredCheckpoint }): Promise<string> {
+  const file = join(directory, `start-${start.step}.safetensors`)
+  const fetchOnce = () => outlast('checkpoint download', () => download(store, start, file, signal), { signal, log })
+  const fault = (await fetchOnce()) && (await fetchOnce())
+  if (fault === null) return file
+  throw new StartFailed(
+    `checkpoint ${start.id} of job ${start.jobId}, which this job starts from, is damaged: ${fault}; fork from another one`,
+  )
+}
+
 /** What is wrong with the object, or null when it is the one its row describes. */
 async function download(
   store: ObjectStore,

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import {
+  askJob,
   claimJob,
   finishAttempt,
   getCheckpoint,
@@ -13,7 +14,6 @@ import {
   newestCheckpoint,
   openDatabase,
   reconcile,
-  requestCancel,
 } from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
 import sharp from 'sharp'
@@ -104,7 +104,7 @@ describe('runAttempt', () => {
     const attempt = runAttempt(rig.deps('a'), job.id, never)
     const pid = await trainerOf(job.id, 1)
 
-    await requestCancel(rig.db, job.id, 'test')
+    await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
 
     expect(await attempt).toBe('cancelled')
     expect(await stateOf(rig.db, job.id)).toEqual({ state: 'cancelled', reason: 'user', attempt: 1 })
@@ -123,7 +123,7 @@ describe('runAttempt', () => {
 
     const second = runAttempt(rig.deps('b'), job.id, never)
     await trainerOf(job.id, 2)
-    await requestCancel(rig.db, job.id, 'test')
+    await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
     await second
 
     expect((await getCheckpoint(rig.db, newest!.id))!.quarantined).toBe(true)
@@ -173,7 +173,7 @@ describe('runAttempt', () => {
       job.id,
     ])
     expect(rows).toEqual([{ held: true, state: 'running' }])
-    await requestCancel(rig.db, job.id, 'test')
+    await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
   })
 
   test('stopping ends early with a usable model', async () => {
@@ -182,10 +182,105 @@ describe('runAttempt', () => {
     await trainerOf(job.id, 1)
     await until(async () => (await stateOf(rig.db, job.id)).state === 'running')
 
-    await rig.db.pool.query(`UPDATE job SET state = 'stopping', reason = 'user' WHERE id = $1`, [job.id])
+    await askJob(rig.db, job.id, { verb: 'stop', actor: 'test' })
 
     expect(await attempt).toBe('stopped')
-    expect((await newestCheckpoint(rig.db, job.id))!.step).toBe((await rig.curve(job.id)).w_estimate!.x.at(-1))
+    const { step } = (await newestCheckpoint(rig.db, job.id))!
+    expect(step).toBe((await rig.curve(job.id)).w_estimate!.x.at(-1))
+    expect((await listSamples(rig.db, job.id, { limit: 1 })).items[0]!.step).toBe(step)
+    expect((await getJob(rig.db, job.id))!.message).toContain(`the checkpoint of step ${step}`)
+  })
+
+  test('pausing saves at the next step boundary, and the resumed job ends as if it had never paused', async () => {
+    // Long enough for the wish to arrive with a renewal, a second later at most.
+    const every = { sampling: { every: 5000, count: 4 }, checkpoint: { everySteps: 5000 } }
+    const spec = { budget: { generatorSteps: 5000 }, ...every }
+    const whole = await rig.submit(spec)
+    const paused = await rig.submit(spec)
+    await runAttempt(rig.deps('a'), whole.id, never)
+
+    const attempt = runAttempt(rig.deps('a'), paused.id, never)
+    await trainerOf(paused.id, 1)
+    await askJob(rig.db, paused.id, { verb: 'pause', actor: 'test' })
+    expect(await attempt).toBe('paused')
+    const { step } = (await newestCheckpoint(rig.db, paused.id))!
+    expect(await getJob(rig.db, paused.id)).toMatchObject({
+      reason: 'user',
+      worker: null,
+      message: `goes on from the checkpoint of step ${step}`,
+    })
+    expect(await runAttempt(rig.deps('b'), paused.id, never)).toBe('unclaimed')
+    await askJob(rig.db, paused.id, { verb: 'resume', actor: 'test' })
+    expect(await runAttempt(rig.deps('b'), paused.id, never)).toBe('succeeded')
+
+    expect(await rig.curve(paused.id)).toEqual(await rig.curve(whole.id))
+    expect(await rig.weights(paused.id)).toEqual(await rig.weights(whole.id))
+  })
+
+  test('pausing at once gives up what is not saved, and says so', async () => {
+    const job = await rig.submit({ ...long, checkpoint: { everySteps: 20 } })
+    const attempt = runAttempt(rig.deps('a'), job.id, never)
+    const pid = await trainerOf(job.id, 1)
+    await aCheckpointOf(job.id)
+
+    await askJob(rig.db, job.id, { verb: 'pause', actor: 'test', checkpoint: 'latest' })
+
+    expect(await attempt).toBe('paused')
+    expect(isAlive(pid)).toBe(false)
+    const { step } = (await newestCheckpoint(rig.db, job.id))!
+    expect(step % 20).toBe(0)
+    const { message, reason } = (await getJob(rig.db, job.id))!
+    expect([reason, message]).toEqual(['user', expect.stringContaining(`the checkpoint of step ${step}`)])
+  })
+
+  test('a trainer that dies while it should save has not paused the job', async () => {
+    const job = await rig.submit({ ...long, checkpoint: { everySteps: 1_000_000 } })
+    const attempt = runAttempt(rig.deps('a'), job.id, never)
+    const pid = await trainerOf(job.id, 1)
+    await until(async () => (await rig.curve(job.id)).w_estimate!.x.length > 0)
+    process.kill(pid, 'SIGSTOP')
+    await askJob(rig.db, job.id, { verb: 'pause', actor: 'test' })
+    await until(() => rig.lines.some((line) => line.msg === 'the trainer is told' && line.jobId === job.id))
+    process.kill(pid, 'SIGKILL')
+
+    expect(await attempt).toBe('queued')
+    expect(await runAttempt(rig.deps('b'), job.id, never)).toBe('paused')
+    expect(await getJob(rig.db, job.id)).toMatchObject({
+      reason: 'unsaved',
+      message: expect.stringContaining('from the beginning'),
+    })
+  })
+
+  test('a fork starts from the checkpoint of another job and, with the same course, ends with its bits', async () => {
+    const spec = { budget: { generatorSteps: 60 }, checkpoint: { everySteps: 20, keep: 100 } }
+    const parent = await rig.submit(spec)
+    await runAttempt(rig.deps('a'), parent.id, never)
+    const middle = (await listCheckpoints(rig.db, parent.id, { limit: 9 })).items.find(({ step }) => step === 20)!
+    const startFrom = { jobId: parent.id, checkpoint: middle.id }
+
+    const fork = await rig.submit(spec, startFrom)
+    expect(await runAttempt(rig.deps('a'), fork.id, never)).toBe('succeeded')
+
+    const { w_estimate } = await rig.curve(fork.id)
+    expect(w_estimate!.x).toEqual(Array.from({ length: 40 }, (_, i) => 21 + i))
+    expect(w_estimate!.last).toEqual((await rig.curve(parent.id)).w_estimate!.last.slice(20))
+    expect(await rig.weights(fork.id)).toEqual(await rig.weights(parent.id))
+    expect((await listSamples(rig.db, fork.id, { limit: 9 })).items.map(({ step }) => step)).toEqual([60, 40, 20])
+  })
+
+  test('a fork whose checkpoint is damaged fails, and does not start from scratch', async () => {
+    const parent = await rig.submit({ budget: { generatorSteps: 5 } })
+    await runAttempt(rig.deps('a'), parent.id, never)
+    const start = (await newestCheckpoint(rig.db, parent.id))!
+    await flipBit(join(rig.dataDir, 'objects', 'objects', start.key))
+
+    const fork = await rig.submit({}, { jobId: parent.id, checkpoint: start.id })
+
+    expect(await runAttempt(rig.deps('a'), fork.id, never)).toBe('failed')
+    expect(await getJob(rig.db, fork.id)).toMatchObject({
+      reason: 'checkpoint_corrupt',
+      message: expect.stringContaining('fork from another one'),
+    })
   })
 
   test('a worker without time kills its trainer and hands the job back as it is', async () => {
@@ -200,7 +295,7 @@ describe('runAttempt', () => {
     expect(await attempt).toBe('queued')
     expect(isAlive(pid)).toBe(false)
     expect(await stateOf(rig.db, job.id)).toEqual({ state: 'queued', reason: 'preempted', attempt: 1 })
-    await requestCancel(rig.db, job.id, 'test')
+    await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
   })
 
   test('preparing a dataset that is not in the store fails the job, and says so', async () => {
@@ -241,7 +336,7 @@ describe('runAttempt', () => {
 
   test('a job that somebody else has is left alone', async () => {
     const job = await rig.submit()
-    await requestCancel(rig.db, job.id, 'test')
+    await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
 
     expect(await runAttempt(rig.deps('a'), job.id, never)).toBe('unclaimed')
   })

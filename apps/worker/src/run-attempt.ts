@@ -24,11 +24,11 @@ import { holdLease } from './lease.js'
 import { outlast } from './patience.js'
 import { createPersister, StorageRefused } from './persist-event.js'
 import { ProgressMeter } from './progress.js'
-import { fetchResume } from './resume.js'
+import { fetchResume, fetchStart, StartFailed } from './resume.js'
 import { superviseTrainer } from './supervise-trainer.js'
 import { collectTrainerLog } from './trainer-log.js'
 import type { Obstacle } from './trainer/protocol.js'
-import type { TrainerDevice } from './trainer-process.js'
+import type { TrainerDevice, TrainerEnd } from './trainer-process.js'
 import { judge, type Verdict } from './verdict.js'
 
 export interface WorkerDeps {
@@ -67,13 +67,17 @@ export async function runAttempt(deps: WorkerDeps, jobId: string, shutdown: Shut
   const intent = new Intent()
   const stopFollowing = follow(shutdown, intent)
   const meter = new ProgressMeter(claim.job.spec, planBudget(claim.job.spec, claim.dataset.numImages))
-  const lease = holdLease({ ...deps, fence, intent, log, progress: () => meter.current() }, claimedAt)
+  const trainer: TrainerTold = {}
+  const lease = holdLease(
+    { ...deps, fence, intent, log, progress: () => meter.current(), cpuSeconds: () => trainer.cpuSeconds },
+    claimedAt,
+  )
   const spool = join(deps.dataDir, 'spool', `${jobId}-${claim.epoch}`)
   try {
-    const verdict = await train({ ...deps, log }, { claim, fence, intent, meter, spool })
+    const verdict = await train({ ...deps, log }, { claim, fence, intent, meter, trainer, spool })
     // From here on only the booking matters, and it is fenced by itself.
     await lease.release()
-    return await book(deps.db, fence, verdict, { intent, meter, log })
+    return await book(deps.db, fence, verdict, { intent, meter, trainer, log })
   } finally {
     await lease.release()
     stopFollowing()
@@ -81,15 +85,22 @@ export async function runAttempt(deps: WorkerDeps, jobId: string, shutdown: Shut
   }
 }
 
+/** What is known of the trainer's process, for the attempt's record. */
+interface TrainerTold {
+  cpuSeconds?: number
+  end?: TrainerEnd
+}
+
 interface Attempt {
   claim: Claim
   fence: Fence
   intent: Intent
   meter: ProgressMeter
+  trainer: TrainerTold
   spool: string
 }
 
-async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: Attempt): Promise<Verdict> {
+async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, spool }: Attempt): Promise<Verdict> {
   const { db, store, log } = deps
   const { spec } = claim.job
   const patience = { signal: intent.reached('preempt'), log }
@@ -110,7 +121,10 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
       throw error instanceof AppError ? new DatasetFailed(error) : error
     })
     const resume = await fetchResume({ db, store, fence, newest: claim.resume, directory: spool, ...patience })
-    if (fence.epoch > 1) await outlast('curve rollback', () => rollbackCurve(db, fence, resume?.step ?? 0), patience)
+    const { start } = claim
+    const startFile = resume || !start ? null : await fetchStart({ store, start, directory: spool, ...patience })
+    const from = resume?.step ?? start?.step ?? 0
+    if (fence.epoch > 1) await outlast('curve rollback', () => rollbackCurve(db, fence, from), patience)
 
     const fail = (error: unknown) => {
       if (error instanceof Interrupted) return
@@ -130,6 +144,7 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
         imagesDirectory,
         spoolDirectory: spool,
         resumeFile: resume?.file ?? null,
+        startFile,
         loweringsFile: join(deps.dataDir, 'lowerings.json'),
       },
       device: deps.device,
@@ -144,8 +159,10 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
         tell('event', () => noteAttempt(db, fence, noteOf(obstacle, detail ?? persister.outage)))
       },
       onPoints: (points) => meter.add(points),
+      onCpuSeconds: (seconds) => (trainer.cpuSeconds = seconds),
       persist: (message) => persister.persist(message),
     })
+    trainer.end = end
     const drained = await persister.drain().then(
       () => true,
       (error: unknown) => {
@@ -155,7 +172,8 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, spool }: A
     )
     persister.close()
     await Promise.all([told, trainerLog.close()])
-    if (resume && last?.type === 'failed' && last.kind === 'checkpoint') {
+    if (last?.type === 'failed' && last.kind === 'checkpoint') {
+      if (!resume) throw new StartFailed(last.message)
       await quarantineCheckpoint(db, fence, { id: resume.id, fault: last.message })
     }
     if (broken !== undefined) return judgeError(broken, intent.current)
@@ -195,9 +213,11 @@ function judgeError(error: unknown, wish: Wish | undefined): Verdict {
   if (error instanceof FencedError || wish === 'lost') return null
   if (error instanceof Interrupted) return judge(wish, undefined, undefined)
   if (wish === 'cancel') return { to: 'cancelled', reason: 'user' }
+  if (wish === 'halt') return { to: 'paused', reason: 'user' }
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof DatasetFailed) return { to: 'failed', reason: error.reason, message }
   if (error instanceof StorageRefused) return { to: 'queued', reason: 'storage_error', message }
+  if (error instanceof StartFailed) return { to: 'failed', reason: 'checkpoint_corrupt', message }
   return {
     to: 'queued',
     reason: 'trainer_error',
@@ -210,11 +230,11 @@ async function book(
   db: Database,
   fence: Fence,
   verdict: Verdict,
-  { intent, meter, log }: Booking,
+  { intent, meter, trainer, log }: Booking,
 ): Promise<AttemptOutcome> {
   if (!verdict) return fencedOut(log)
   const progress = meter.current()
-  const end = { ...verdict, ...(progress && { progress }) }
+  const end = { ...verdict, progress, exit: trainer.end, cpuSeconds: trainer.cpuSeconds }
   crashpoint('finish-before')
   try {
     const job = await outlast('booking', () => finishAttempt(db, fence, end), { signal: intent.reached('lost'), log })
@@ -227,7 +247,7 @@ async function book(
   }
 }
 
-type Booking = Pick<Attempt, 'intent' | 'meter'> & { log: Logger }
+type Booking = Pick<Attempt, 'intent' | 'meter' | 'trainer'> & { log: Logger }
 
 function fencedOut(log: Logger): 'fenced' {
   log.warn('the job belongs to another attempt: nothing more was written')

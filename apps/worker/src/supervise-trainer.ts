@@ -6,7 +6,7 @@ import { startTrainer, type TrainerEnd, type TrainerOptions } from './trainer-pr
 import type { CheckpointFile, FromTrainer, Obstacle, Points, SampleFile } from './trainer/protocol.js'
 import type { LastMessage } from './verdict.js'
 
-/** A cancelled trainer ends between two native calls; one that does not is killed, since nothing of it is wanted. */
+/** A cancelled or halted trainer ends between two native calls; one that does not is killed, since nothing of it is wanted. */
 const KILL_AFTER_MS = 10_000
 
 export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage' | 'onOutput'> {
@@ -19,6 +19,8 @@ export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage' | 'on
   onPoints: (points: Points) => void
   /** Training stands still for something, or, with null, goes on. */
   onObstacle: (obstacle: Obstacle | null, detail?: string) => void
+  /** Processor time of the trainer so far. */
+  onCpuSeconds: (seconds: number) => void
   /** Resolves when the trainer may send more of this kind. Rejections are the persister's own affair. */
   persist: (message: Points | SampleFile | CheckpointFile) => Promise<void>
 }
@@ -27,7 +29,7 @@ export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage' | 'on
 export async function superviseTrainer(
   options: SuperviseOptions,
 ): Promise<{ last: LastMessage | undefined; end: TrainerEnd }> {
-  const { intent, log, trainerLog, onReady, onPoints, onObstacle, persist } = options
+  const { intent, log, trainerLog, onReady, onPoints, onCpuSeconds, onObstacle, persist } = options
   let last: LastMessage | undefined
   let hungSeconds: number | null = null
   let batches = 0
@@ -37,6 +39,7 @@ export async function superviseTrainer(
     switch (message.type) {
       case 'alive': {
         const { waitsFor = null, detail } = message
+        onCpuSeconds(message.cpuSeconds)
         if (message.batches !== batches || waitsFor !== null) watch.progress()
         batches = message.batches
         if (waitsFor !== obstacle) onObstacle(waitsFor, detail)
@@ -79,9 +82,11 @@ export async function superviseTrainer(
   })
   let insist: NodeJS.Timeout | undefined
   const tell = (wish: Wish) => {
-    if (wish === 'preempt' || wish === 'stop') return trainer.send({ type: 'stop' })
+    log.info({ wish }, 'the trainer is told')
+    if (wish === 'preempt' || wish === 'pause' || wish === 'stop') return trainer.send({ type: 'stop' })
     if (wish === 'abandon' || wish === 'lost') return trainer.kill('SIGKILL')
     trainer.send({ type: 'cancel' })
+    clearTimeout(insist)
     insist = setTimeout(() => trainer.kill('SIGKILL'), KILL_AFTER_MS)
   }
   const stopListening = intent.listen(tell)

@@ -43,6 +43,16 @@ describe('judge', () => {
     expect(judge('stop', done('stopped'), anEnd())).toMatchObject({ to: 'stopped', reason: 'user' })
   })
 
+  test('a pause that saves is one only when the trainer said so; one that does not is one however it ended', () => {
+    const killed = anEnd({ code: null, signal: 'SIGKILL' })
+
+    expect(judge('pause', done('stopped'), anEnd())).toEqual({ to: 'paused', reason: 'user' })
+    expect(judge('pause', undefined, undefined)).toEqual({ to: 'paused', reason: 'user' })
+    expect(judge('pause', undefined, killed)).toMatchObject({ to: 'queued', reason: 'trainer_killed' })
+    expect(judge('halt', undefined, killed)).toEqual({ to: 'paused', reason: 'user' })
+    expect(judge('halt', failed('diverged'), anEnd({ code: 81 }))).toMatchObject({ to: 'failed', reason: 'diverged' })
+  })
+
   test('a trainer that dies while it should stop has not stopped', () => {
     expect(judge('stop', undefined, anEnd({ code: null, signal: 'SIGSEGV' }))).toMatchObject({
       to: 'queued',

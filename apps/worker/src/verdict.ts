@@ -8,7 +8,7 @@ export type LastMessage = Extract<FromTrainer, { type: 'done' | 'failed' }>
 
 /** How an attempt is booked; null writes nothing, because the job belongs to somebody else. */
 export type Verdict = {
-  to: 'succeeded' | 'failed' | 'cancelled' | 'stopped' | 'queued'
+  to: 'succeeded' | 'failed' | 'cancelled' | 'stopped' | 'paused' | 'queued'
   reason: Reason
   message?: string
 } | null
@@ -33,7 +33,11 @@ export function judge(wish: Wish | undefined, last: LastMessage | undefined, end
   if (wish === 'cancel') return { to: 'cancelled', reason: 'user' }
   if (last?.type === 'done' && last.outcome === 'budget') return { to: 'succeeded', reason: 'budget_reached' }
   if (last?.type === 'failed') return { ...failures[last.kind], message: explain(last) }
-  if (wish === 'stop' && (!end || last?.type === 'done')) return { to: 'stopped', reason: 'user' }
+  if (wish === 'halt') return { to: 'paused', reason: 'user' }
+  // Without an `end` there was no trainer yet, and so nothing to save. A trainer that died over it has neither paused nor stopped.
+  if ((wish === 'pause' || wish === 'stop') && (!end || last?.type === 'done')) {
+    return { to: wish === 'pause' ? 'paused' : 'stopped', reason: 'user' }
+  }
   if (wish === 'preempt' || wish === 'abandon') {
     return {
       to: 'queued',

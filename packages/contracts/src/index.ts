@@ -1,5 +1,6 @@
 export { CriticKind, GeneratorKind, IMAGE_SIZES, Model } from './architectures.js'
 export { Checkpoint, Sample } from './artifacts.js'
+export { Attempt } from './attempts.js'
 export { operationsPerGeneratorStep } from './cost.js'
 export {
   CurveMark,
@@ -38,11 +39,15 @@ export {
   JobState,
   Lint,
   ownedStates,
+  PatchJob,
   Progress,
+  StartFrom,
   terminalStates,
   transitions,
+  Waiting,
+  type WaitingReason,
 } from './job.js'
-export { applyPreset, Budget, JobSpec, JobSpecInput, Preset, presets, Schedule } from './job-spec.js'
+export { applyPreset, Budget, isObject, JobSpec, JobSpecInput, layer, Preset, presets, Schedule } from './job-spec.js'
 export { allows, Scope } from './keys.js'
 export { LogLevel, LogLine, LogQuery, LogReply, LogSource } from './logs.js'
 export { Objective, type ObjectiveKind, WganClip, WganGp } from './objectives.js'
@@ -59,3 +64,5 @@ export {
 } from './routes.js'
 export { nearest } from './strings.js'
 export { Worker, WorkerState } from './workers.js'
+export { moves, type MovingVerb, PauseCheckpoint, takes, Verb, verbsOf } from './verbs.js'
+export { ActOnJobs, type ActResult, BulkAction, ForkJob, type JobsFilter, MAX_BULK } from './verb-routes.js'

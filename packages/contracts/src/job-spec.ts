@@ -110,9 +110,11 @@ export const Preset = z.enum(Object.keys(presets) as (keyof typeof presets)[])
 export type Preset = z.infer<typeof Preset>
 
 type Json = Record<string, unknown>
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const layer = (under: Json, over: Json): Json => {
+/** Lays keys over those below; nested objects are merged, but for a union's variant of another kind. */
+export const layer = (under: Json, over: Json): Json => {
   const merged: Json = { ...under }
   for (const [key, value] of Object.entries(over)) {
     const below = merged[key]

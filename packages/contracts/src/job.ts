@@ -55,8 +55,27 @@ export const Progress = z.object({
 })
 export type Progress = z.infer<typeof Progress>
 
+/** A checkpoint of a job, by its id. */
+export const StartFrom = z.strictObject({ jobId: z.uuid(), checkpoint: z.uuid() }).meta({ id: 'StartFrom' })
+export type StartFrom = z.infer<typeof StartFrom>
+
 export const Lint = z.object({ code: z.string(), pointer: z.string(), message: z.string() })
 export type Lint = z.infer<typeof Lint>
+
+/** What keeps a queued job from starting, the most lasting cause first. */
+const WaitingReason = z.enum(['no_worker', 'no_matching_device', 'backing_off', 'key_limit', 'slots_busy', 'next'])
+export type WaitingReason = z.infer<typeof WaitingReason>
+
+export const Waiting = z
+  .object({
+    reason: WaitingReason,
+    /** Queued jobs that start before it and could take a slot that it can take. */
+    jobsAhead: z.int(),
+    /** When it starts, if what runs now ends as expected; null when that cannot be told. */
+    eta: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'Waiting' })
+export type Waiting = z.infer<typeof Waiting>
 
 export const Job = z
   .object({
@@ -74,6 +93,8 @@ export const Job = z
     /** Number of claims so far; the newest attempt's number fences all writes. */
     attempt: z.int(),
     worker: z.string().nullable(),
+    /** The checkpoint of another job that it starts from; null for one from scratch. */
+    startFrom: StartFrom.nullable(),
     progress: Progress.nullable(),
     /** Whether the same spec gives the same bits again on a machine like its own; null before the first step. */
     determinism: z.enum(['bitwise', 'best-effort']).nullable(),
@@ -81,27 +102,48 @@ export const Job = z
     reproducible: z.boolean().nullable(),
     /** A queued job that crashed is not tried again before this; null when nothing holds it back. */
     notBefore: z.iso.datetime().nullable(),
+    /** Told by GET while the job is queued. */
+    waiting: Waiting.optional(),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().nullable(),
     finishedAt: z.iso.datetime().nullable(),
+    /** Archived jobs are left out of lists that do not ask for them. */
+    archivedAt: z.iso.datetime().nullable(),
   })
   .meta({ id: 'Job' })
 export type Job = z.infer<typeof Job>
 
-export const CreateJob = z.strictObject({
-  name: text(200).min(1).default('untitled'),
-  tags: z
-    .record(text(64).min(1), text(200))
-    .refine((tags) => Object.keys(tags).length <= 50, {
-      message: 'at most 50 tags',
-      params: { code: 'too-long' },
-    })
-    .default({}),
-  notes: text(10_000).default(''),
+/** What stays mutable after the submission. */
+export const about = {
+  name: text(200).min(1),
+  tags: z.record(text(64).min(1), text(200)).refine((tags) => Object.keys(tags).length <= 50, {
+    message: 'at most 50 tags',
+    params: { code: 'too-long' },
+  }),
+  notes: text(10_000),
   /** 1 to 1000; a lower number starts sooner. */
-  priority: z.int().min(1).max(1000).default(100),
+  priority: z.int().min(1).max(1000),
+}
+
+/** Changes to a job: what is absent stays, `tags` are replaced as a whole. */
+export const PatchJob = z
+  .strictObject(about)
+  .partial()
+  .refine((changes) => Object.keys(changes).length > 0, {
+    message: 'give at least one of name, tags, notes, priority',
+    params: { code: 'required' },
+  })
+export type PatchJob = z.infer<typeof PatchJob>
+
+export const CreateJob = z.strictObject({
+  name: about.name.default('untitled'),
+  tags: about.tags.default({}),
+  notes: about.notes.default(''),
+  priority: about.priority.default(100),
   /** Laid under `spec` before it is validated; not stored. */
   preset: Preset.optional(),
+  /** Go on from a checkpoint of another job: its weights, its step, and its optimizer's slots when the kind is the same. */
+  startFrom: StartFrom.optional(),
   spec: JobSpecInput,
 })
 export type CreateJob = z.infer<typeof CreateJob>

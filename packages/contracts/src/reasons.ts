@@ -14,6 +14,10 @@ export const reasonCatalogue = {
   first_step: { meaning: 'Training' },
   budget_reached: { meaning: 'Reached its budget' },
   user: { meaning: 'As asked by a person' },
+  unsaved: {
+    meaning: 'Paused without the save that was asked for',
+    remedy: 'Nothing is needed: after the resume, the steps that its message names are trained again, to the same bits',
+  },
   preempted: { meaning: 'Its worker went down in good order' },
   worker_lost: {
     meaning: 'Its worker was lost',

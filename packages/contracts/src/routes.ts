@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Checkpoint, Sample } from './artifacts.js'
+import { Attempt } from './attempts.js'
 import { CurveQuery, CurveReply } from './curve.js'
 import { Dataset } from './datasets.js'
 import { Dossier } from './dossier.js'
@@ -7,10 +8,11 @@ import { CreateJob, CreateJobs, Job, JobEvent, JobState } from './job.js'
 import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
 import { Worker } from './workers.js'
+import { verbRoutes } from './verb-routes.js'
 
 /** One endpoint: the API's handler, the client's method, OpenAPI and the CLI are all made from this. */
 export interface Route {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   path: string
   /** The scope a bearer key needs; `public` answers anyone. */
   scope: Scope | 'public'
@@ -86,6 +88,8 @@ export const routes = {
         .transform((list) => list.split(','))
         .pipe(z.array(JobState))
         .optional(),
+      /** Archived jobs: none (the default), only them (`true`), or `all`. */
+      archived: z.enum(['false', 'true', 'all']).default('false'),
       limit,
       cursor,
     }),
@@ -93,15 +97,7 @@ export const routes = {
     reply: page(Job),
   },
   getJob: { method: 'GET', path: '/jobs/:id', scope: 'read', summary: 'One job', params: Id, status: 200, reply: Job },
-  cancelJob: {
-    method: 'POST',
-    path: '/jobs/:id/cancel',
-    scope: 'submit',
-    summary: 'Cancel a job; once more is no error',
-    params: Id,
-    status: 200,
-    reply: Job,
-  },
+  ...verbRoutes,
   listEvents: {
     method: 'GET',
     path: '/jobs/:id/events',
@@ -130,6 +126,15 @@ export const routes = {
     params: Id,
     status: 200,
     reply: Dossier,
+  },
+  listAttempts: {
+    method: 'GET',
+    path: '/jobs/:id/attempts',
+    scope: 'read',
+    summary: 'Every attempt at a job, oldest first: where it ran, what it did, what it used',
+    params: Id,
+    status: 200,
+    reply: z.object({ items: z.array(Attempt) }),
   },
   getCurve: {
     method: 'GET',

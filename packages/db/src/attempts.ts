@@ -1,14 +1,19 @@
 import type { JobState, Progress, Reason } from '@kantor/contracts'
 import type { Transaction } from './database.js'
 import { jobColumns, type OwnedJobRow } from './job-row.js'
+import { accountForPause, accountForStop } from './standing.js'
 import { moveJob } from './transition.js'
 
 export interface AttemptEnd {
-  to: Extract<JobState, 'succeeded' | 'failed' | 'cancelled' | 'stopped' | 'queued'>
+  to: Extract<JobState, 'succeeded' | 'failed' | 'cancelled' | 'stopped' | 'paused' | 'queued'>
   reason: Reason
   /** For people: what happened and what to do about it. */
   message?: string | undefined
   progress?: Progress | undefined
+  /** How the trainer's process ended, when there was one. */
+  exit?: { code: number | null; signal: string | null } | undefined
+  /** Processor time of the trainer. */
+  cpuSeconds?: number | undefined
 }
 
 /** Ends of an attempt that may be the job's own doing: they count towards `poison`. */
@@ -33,7 +38,7 @@ export async function endAttempt(
   actor: string,
 ): Promise<OwnedJobRow> {
   const crashes = end.to === 'queued' && crashReasons.includes(end.reason) ? job.crashes + 1 : job.crashes
-  const outcome = decide(job, end, crashes)
+  const outcome = await decide(tx, job, end, crashes)
   await tx.query('UPDATE job SET crashes = $2, desired = $3, progress = coalesce($4, progress) WHERE id = $1', [
     job.id,
     crashes,
@@ -41,9 +46,20 @@ export async function endAttempt(
     end.progress ?? null,
   ])
   await tx.query(
-    `UPDATE attempt SET ended_at = clock_timestamp(), outcome = $3, reason = $4, message = $5
+    `UPDATE attempt SET ended_at = clock_timestamp(), outcome = $3, reason = $4, message = $5, exit_code = $6, exit_signal = $7,
+       to_step = coalesce($8, to_step), cpu_seconds = coalesce($9, cpu_seconds)
      WHERE job_id = $1 AND epoch = $2`,
-    [job.id, job.epoch, outcome.to, outcome.reason, outcome.message ?? null],
+    [
+      job.id,
+      job.epoch,
+      outcome.to,
+      outcome.reason,
+      outcome.message ?? null,
+      end.exit?.code ?? null,
+      end.exit?.signal ?? null,
+      end.progress?.step ?? null,
+      end.cpuSeconds ?? null,
+    ],
   )
   const moved = await moveJob(tx, job, { ...outcome, actor })
   const pauses = moved.state === 'queued' && pausingReasons.includes(outcome.reason)
@@ -61,7 +77,9 @@ async function holdBack(tx: Transaction, job: OwnedJobRow, crashes: number): Pro
   return rows[0]!
 }
 
-function decide(job: OwnedJobRow, end: AttemptEnd, crashes: number): Omit<AttemptEnd, 'progress'> {
+type Outcome = Pick<AttemptEnd, 'to' | 'reason' | 'message'>
+
+async function decide(tx: Transaction, job: OwnedJobRow, end: AttemptEnd, crashes: number): Promise<Outcome> {
   // Whatever the worker reports, a job that its user cancelled ends cancelled.
   if (job.state === 'cancelling') return { to: 'cancelled', reason: 'user', message: end.message }
   if (crashes > job.crashes && crashes >= MAX_CRASHES) {
@@ -69,6 +87,11 @@ function decide(job: OwnedJobRow, end: AttemptEnd, crashes: number): Omit<Attemp
     const message = `crashed ${crashes} times without a new checkpoint in between; the last time: ${last}`
     return { to: 'failed', reason: 'poison', message }
   }
+  // A stop that came after the worker had seen the pause outranks it.
+  if (end.to === 'stopped' || (end.to === 'paused' && job.state === 'stopping')) {
+    return { to: 'stopped', reason: end.reason, message: await accountForStop(tx, job) }
+  }
+  if (end.to === 'paused') return { to: 'paused', ...(await accountForPause(tx, job, job.pauseCheckpoint ?? 'save')) }
   return { to: end.to, reason: end.reason, message: end.message }
 }
 

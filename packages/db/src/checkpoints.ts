@@ -126,3 +126,15 @@ export async function newestCheckpointIn(tx: Transaction, jobId: string): Promis
   const { rows } = await tx.query<CheckpointRow>(newestGood, [jobId])
   return rows[0] ? toStored(rows[0]) : null
 }
+
+/** The checkpoint of another job that this one starts from, if any; a row that is there for as long as the job is. */
+export async function startCheckpointIn(
+  tx: Transaction,
+  job: { startCheckpointId: string | null },
+): Promise<StoredCheckpoint | null> {
+  if (job.startCheckpointId === null) return null
+  const { rows } = await tx.query<CheckpointRow>(`SELECT ${columns} FROM checkpoint WHERE id = $1`, [
+    job.startCheckpointId,
+  ])
+  return rows[0] ? toStored(rows[0]) : null
+}

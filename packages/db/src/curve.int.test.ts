@@ -15,13 +15,13 @@ import {
   addCheckpoint,
   addSample,
   appendPoints,
+  askJob,
   type Database,
   FencedError,
   finishAttempt,
   markRunning,
   quarantineCheckpoint,
   readCurve,
-  requestCancel,
   rollbackCurve,
 } from './index.js'
 
@@ -179,7 +179,7 @@ describe('the curve', () => {
       await change()
       expect(await look()).toBe(false)
     }
-    await requestCancel(db, job.id, 'user')
+    await askJob(db, job.id, { verb: 'cancel', actor: 'user' })
     await finishAttempt(db, fence, { to: 'cancelled', reason: 'user' })
 
     expect(await look()).toBe(true)

@@ -96,7 +96,7 @@ export function joinedTransaction<T>(db: Database, work: (joined: Database) => P
 
 /** Everything that `work` does commits together or not at all. `begin` names another isolation level. */
 export async function transaction<T>(db: Database, work: (tx: Transaction) => Promise<T>, begin = 'BEGIN'): Promise<T> {
-  if (db.tx) return work(db.tx)
+  if (db.tx) return nested(db.tx, work)
   let tx: Transaction
   try {
     tx = await db.pool.connect()
@@ -122,5 +122,18 @@ export async function transaction<T>(db: Database, work: (tx: Transaction) => Pr
   } finally {
     tx.off('error', onError)
     tx.release(broken)
+  }
+}
+
+/** Within a joined transaction: undone by itself when it fails, so that the caller may go on with the rest. */
+async function nested<T>(tx: Transaction, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  await tx.query('SAVEPOINT nested')
+  try {
+    const result = await work(tx)
+    await tx.query('RELEASE SAVEPOINT nested')
+    return result
+  } catch (error) {
+    await tx.query('ROLLBACK TO SAVEPOINT nested')
+    throw error
   }
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { startServices } from '@kantor/testing'
 import { claim, openTestDatabase, postgresOnly, submit, type TestDatabase } from '../tests/fixtures.js'
 import {
+  askJob,
   type Database,
   type DeviceClass,
   drawTickets,
@@ -10,7 +11,6 @@ import {
   openDatabase,
   registerWorker,
   removeWorker,
-  requestCancel,
   tryLead,
 } from './index.js'
 
@@ -54,8 +54,8 @@ describe('drawTickets', () => {
     // One slot is taken: two tickets for the other, and three are still out.
     await claim(db, urgent)
     expect(await drawn()).toEqual([])
-    await requestCancel(db, a.id, 'user')
-    await requestCancel(db, b.id, 'user')
+    await askJob(db, a.id, { verb: 'cancel', actor: 'user' })
+    await askJob(db, b.id, { verb: 'cancel', actor: 'user' })
     expect(await drawn()).toEqual([rest[1]!.id])
   })
 

@@ -193,7 +193,7 @@ test('refused writes are counted with the attempt that came too late', async () 
 
   const counts = await db.prisma.attempt.findMany({ where: { jobId: job.id }, orderBy: { epoch: 'asc' } })
   expect(counts.map(({ fencedWrites }) => fencedWrites)).toEqual([4, 0])
-  expect(await renewLease(db, second.fence, { leaseSeconds: 60 })).toBe('starting')
+  expect(await renewLease(db, second.fence, { leaseSeconds: 60 })).toMatchObject({ state: 'starting' })
 })
 
 const bits = (step: number, value: number): CurvePoint => ({

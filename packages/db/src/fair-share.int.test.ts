@@ -56,7 +56,7 @@ describe('fair share', () => {
     const first = await submitMany(2, idle)
 
     expect(await drawn()).toEqual(ids(first))
-    expect(await waiting(more[0]!)).toEqual({ reason: 'slots_busy', jobsAhead: 2 })
+    expect(await waiting(more[0]!)).toMatchObject({ reason: 'slots_busy', jobsAhead: 2 })
   })
 
   test('a more urgent job goes before every share', async () => {
@@ -66,7 +66,7 @@ describe('fair share', () => {
     const urgent = await submitMany(2, one, { priority: 1 })
 
     expect(await drawn()).toEqual(ids(urgent))
-    expect(await waiting(early[0]!)).toEqual({ reason: 'slots_busy', jobsAhead: 2 })
+    expect(await waiting(early[0]!)).toMatchObject({ reason: 'slots_busy', jobsAhead: 2 })
   })
 
   test('without keys all jobs share one queue', async () => {
@@ -83,7 +83,7 @@ describe('the limit of running jobs', () => {
     const keyId = await aKey('limited', 2)
     const jobs = await submitMany(4, keyId)
     expect(await drawn()).toEqual(ids(jobs.slice(0, 2)))
-    expect(await waiting(jobs[2]!)).toEqual({ reason: 'key_limit', jobsAhead: 2 })
+    expect(await waiting(jobs[2]!)).toMatchObject({ reason: 'key_limit', jobsAhead: 2 })
 
     const { fence } = await claim(db, jobs[0]!)
     await claim(db, jobs[1]!)
@@ -151,12 +151,12 @@ describe('whyWaiting', () => {
     const cpu = await submitMany(2, null, { spec: { device: 'cpu' } })
     const [gpu] = await submitMany(1, null, { spec: { device: 'gpu' } })
     const [any] = await submitMany(1, null)
-    expect(await waiting(any!)).toEqual({ reason: 'no_worker', jobsAhead: 3 })
+    expect(await waiting(any!)).toMatchObject({ reason: 'no_worker', jobsAhead: 3 })
 
     await worker('c', 1, 'cpu')
-    expect(await waiting(gpu!)).toEqual({ reason: 'no_matching_device', jobsAhead: 0 })
-    expect(await waiting(cpu[0]!)).toEqual({ reason: 'next', jobsAhead: 0 })
-    expect(await waiting(cpu[1]!)).toEqual({ reason: 'slots_busy', jobsAhead: 1 })
+    expect(await waiting(gpu!)).toMatchObject({ reason: 'no_matching_device', jobsAhead: 0 })
+    expect(await waiting(cpu[0]!)).toMatchObject({ reason: 'next', jobsAhead: 0 })
+    expect(await waiting(cpu[1]!)).toMatchObject({ reason: 'slots_busy', jobsAhead: 1 })
     expect([...(await whyWaiting(db, ids([...cpu, gpu!, any!]))).keys()]).toHaveLength(4)
   })
 

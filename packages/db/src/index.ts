@@ -1,3 +1,4 @@
+export { listAttempts } from './attempt-list.js'
 export type { AttemptEnd } from './attempts.js'
 export {
   addCheckpoint,
@@ -11,12 +12,23 @@ export {
 export { readCurve } from './curve-read.js'
 export { appendPoints, rollbackCurve } from './curve-write.js'
 export type { Page, PageQuery } from './cursor.js'
-export { type Database, openDatabase, type OpenDatabaseOptions } from './database.js'
+export { type Database, joinedTransaction, openDatabase, type OpenDatabaseOptions } from './database.js'
 export { listDatasets, registerDataset, resolveDataset } from './datasets.js'
+export { deleteJob } from './deletion.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError } from './fence.js'
 export { answerOnce, forgetReplies, type IdempotentRequest, type StoredReply } from './idempotency.js'
-export { createJob, createJobs, getJob, listEvents, listJobs, type NewJob, requestCancel } from './jobs.js'
+export {
+  createJob,
+  createJobs,
+  getJob,
+  type JobFilter,
+  listEvents,
+  listJobs,
+  matchJobs,
+  type NewJob,
+  patchJob,
+} from './jobs.js'
 export {
   type ApiKey,
   createKey,
@@ -37,6 +49,7 @@ export {
   markRunning,
   noteAttempt,
   type Renewal,
+  type Renewed,
   renewLease,
 } from './leases.js'
 export { migrate } from './migrate.js'
@@ -45,7 +58,8 @@ export { newestPoints, pastAttempts, succeededOn } from './dossier.js'
 export { databaseTime, type Retention, retireCheckpoints, setPinned, unreferencedKeys } from './retention.js'
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
 export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
-export { type Waiting, type WaitingReason, whyWaiting } from './waiting.js'
+export { askJob, type Asked, refusal, setArchived } from './verbs.js'
+export { whyWaiting } from './waiting.js'
 export {
   type DeviceClass,
   heartbeatWorker,

@@ -1,4 +1,4 @@
-import { Job, JobSpec, type JobState } from '@kantor/contracts'
+import { Job, JobSpec, type JobState, type PauseCheckpoint } from '@kantor/contracts'
 
 /** A row of `job` under Prisma's names; the SQL below gives the same shape. */
 export interface JobRow {
@@ -21,6 +21,9 @@ export interface JobRow {
   createdAt: Date
   startedAt: Date | null
   finishedAt: Date | null
+  archivedAt: Date | null
+  startJobId: string | null
+  startCheckpointId: string | null
 }
 
 /** A job's row inside a transaction: also what the life cycle needs and no reader sees. */
@@ -29,12 +32,14 @@ export interface OwnedJobRow extends JobRow {
   eventSeq: number
   crashes: number
   desired: 'paused' | 'stopped' | null
+  pauseCheckpoint: PauseCheckpoint | null
 }
 
 /** Select list for `OwnedJobRow`. */
 export const jobColumns = `id, name, tags, notes, priority, state, reason, message, spec, lint, epoch,
   worker_id AS "workerId", progress, determinism, replay_divergences AS "replayDivergences", not_before AS "notBefore", created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
-  event_seq AS "eventSeq", crashes, desired`
+  archived_at AS "archivedAt", start_job_id AS "startJobId", start_checkpoint_id AS "startCheckpointId",
+  event_seq AS "eventSeq", crashes, desired, pause_checkpoint AS "pauseCheckpoint"`
 
 const Checked = Job.omit({ spec: true })
 
@@ -55,6 +60,7 @@ export function toJob(row: JobRow): Job {
     lint: row.lint,
     attempt: row.epoch,
     worker: row.workerId,
+    startFrom: row.startCheckpointId === null ? null : { jobId: row.startJobId, checkpoint: row.startCheckpointId },
     progress: row.progress,
     determinism: row.determinism,
     reproducible: row.determinism === 'bitwise' ? row.replayDivergences === 0 : null,
@@ -62,6 +68,7 @@ export function toJob(row: JobRow): Job {
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,
+    archivedAt: row.archivedAt?.toISOString() ?? null,
   })
   const spec = JobSpec.safeParse(row.spec)
   return { ...job, spec: spec.success ? spec.data : (row.spec as JobSpec) }

@@ -1,22 +1,25 @@
 import {
   AppError,
   type CreateJob,
-  isOwned,
   type Job,
   JobEvent,
+  type JobsFilter,
   type JobSpec,
   type JobState,
   type Lint,
+  type PatchJob,
+  type StartFrom,
 } from '@kantor/contracts'
 import { v7 as uuidv7 } from 'uuid'
 import { jobCursor, type Page, type PageQuery, readJobCursor, toPage } from './cursor.js'
-import { type Database, query, transaction } from './database.js'
+import { type Database, query } from './database.js'
 import { jobColumns, type JobRow, toJob } from './job-row.js'
-import { lockJob, moveJob } from './transition.js'
 
 export interface NewJob {
-  job: Omit<CreateJob, 'preset' | 'spec'> & { spec: JobSpec }
+  job: Omit<CreateJob, 'preset' | 'spec' | 'startFrom'> & { spec: JobSpec; startFrom?: StartFrom | undefined }
   lint: Lint[]
+  /** For people: what the first event says. */
+  message?: string | undefined
   /** Who asks: the key's name or id. */
   actor: string
   /** The key that counts it as its own; null without authentication. */
@@ -36,14 +39,17 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
     db,
     `WITH new AS (
        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[],
-         $10::text[]) AS new(id, name, tags, notes, priority, device, spec, lint, key_id, actor)
+         $10::text[], $11::uuid[], $12::uuid[], $13::text[])
+         AS new(id, name, tags, notes, priority, device, spec, lint, key_id, actor, start_job_id, start_checkpoint_id, message)
      ), made AS (
-       INSERT INTO job (id, name, tags, notes, priority, device, spec, lint, key_id, state, reason, event_seq)
-       SELECT id, name, tags::jsonb, notes, priority, device, spec::jsonb, lint::jsonb, key_id, 'queued', 'submitted', 1 FROM new
+       INSERT INTO job (id, name, tags, notes, priority, device, spec, lint, key_id, start_job_id, start_checkpoint_id,
+         state, reason, event_seq)
+       SELECT id, name, tags::jsonb, notes, priority, device, spec::jsonb, lint::jsonb, key_id, start_job_id, start_checkpoint_id,
+         'queued', 'submitted', 1 FROM new
        RETURNING ${jobColumns}
      ), events AS (
-       INSERT INTO job_event (job_id, seq, actor, to_state, reason, epoch)
-       SELECT id, 1, actor, 'queued', 'submitted', 0 FROM new
+       INSERT INTO job_event (job_id, seq, actor, to_state, reason, message, epoch)
+       SELECT id, 1, actor, 'queued', 'submitted', message, 0 FROM new
      )
      SELECT * FROM made ORDER BY id`,
     [
@@ -57,24 +63,42 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
       json(({ lint }) => lint),
       column(({ keyId }) => keyId ?? null),
       column(({ actor }) => actor),
+      column(({ job }) => job.startFrom?.jobId ?? null),
+      column(({ job }) => job.startFrom?.checkpoint ?? null),
+      column(({ message }) => message ?? null),
     ],
-  )
+  ).catch((error: unknown) => {
+    throw isMissingStart(error) ? startGone() : error
+  })
   return rows.map(toJob)
 }
+
+/** A foreign key's refusal: the checkpoint was deleted since it was looked up. */
+const isMissingStart = (error: unknown) =>
+  (error as { constraint?: unknown }).constraint === 'job_start_checkpoint_id_fkey'
+
+const startGone = () =>
+  new AppError('validation-failed', 'the checkpoint to start from is not kept any more', {
+    errors: [{ pointer: '/startFrom/checkpoint', code: 'checkpoint-not-found', message: 'is not kept any more' }],
+  })
 
 export async function getJob(db: Database, id: string): Promise<Job | null> {
   const [row] = await query<JobRow>(db, `SELECT ${jobColumns} FROM job WHERE id = $1`, [id])
   return row ? toJob(row) : null
 }
 
+export interface JobFilter {
+  state?: JobState[] | undefined
+  /** Which of the archived ones: only them, none (default), or all. */
+  archived?: 'true' | 'false' | 'all' | undefined
+}
+
 /** Newest first. AppError `invalid-cursor` for a cursor of another list. */
-export async function listJobs(
-  db: Database,
-  options: PageQuery & { state?: JobState[] | undefined },
-): Promise<Page<Job>> {
+export async function listJobs(db: Database, options: PageQuery & JobFilter): Promise<Page<Job>> {
   const rows = await db.prisma.job.findMany({
     where: {
       ...(options.state && { state: { in: options.state } }),
+      ...(options.archived !== 'all' && { archivedAt: options.archived === 'true' ? { not: null } : null }),
       ...(options.cursor !== undefined && { id: { lt: readJobCursor(options.cursor) } }),
     },
     orderBy: { id: 'desc' },
@@ -83,18 +107,37 @@ export async function listJobs(
   return toPage(rows, options.limit, toJob, (row) => jobCursor(row.id))
 }
 
-/**
- * A waiting job is cancelled at once; one that a worker owns becomes `cancelling`, which the worker sees when it renews its lease.
- * Once more changes nothing. AppError `not-found`, or `invalid-state` when the job ended in another way.
- */
-export async function requestCancel(db: Database, id: string, actor: string): Promise<Job> {
-  return transaction(db, async (tx) => {
-    const job = await lockJob(tx, id)
-    if (!job) throw new AppError('not-found', `there is no job ${id}`)
-    if (job.state === 'cancelling' || job.state === 'cancelled') return toJob(job)
-    const to = isOwned(job.state) ? 'cancelling' : 'cancelled'
-    return toJob(await moveJob(tx, job, { to, reason: 'user', actor }))
-  })
+export interface JobMatch extends Partial<JobsFilter> {
+  archivedToo: boolean
+  limit: number
+}
+
+/** Ids of the jobs that meet every criterion, oldest first. */
+export async function matchJobs(db: Database, match: JobMatch): Promise<string[]> {
+  const { state, tags, name, createdBefore, archivedToo, limit } = match
+  const rows = await query<{ id: string }>(
+    db,
+    `SELECT id FROM job WHERE ($1::text[] IS NULL OR state = ANY($1)) AND ($2::jsonb IS NULL OR tags @> $2)
+       AND ($3::text IS NULL OR name = $3) AND ($4::timestamptz IS NULL OR created_at < $4)
+       AND ($5 OR archived_at IS NULL)
+     ORDER BY id LIMIT $6`,
+    [state ?? null, tags ?? null, name ?? null, createdBefore ?? null, archivedToo, limit],
+  )
+  return rows.map(({ id }) => id)
+}
+
+/** Changes what is mutable. A new priority counts from the dispatcher's next look. AppError `not-found`. */
+export async function patchJob(db: Database, id: string, changes: PatchJob): Promise<Job> {
+  const { name, tags, notes, priority } = changes
+  const rows = await query<JobRow>(
+    db,
+    `UPDATE job SET name = coalesce($2, name), tags = coalesce($3, tags), notes = coalesce($4, notes),
+       priority = coalesce($5, priority)
+     WHERE id = $1 RETURNING ${jobColumns}`,
+    [id, name ?? null, tags ?? null, notes ?? null, priority ?? null],
+  )
+  if (!rows[0]) throw new AppError('not-found', `there is no job ${id}`)
+  return toJob(rows[0])
 }
 
 /** Every transition, oldest first; empty for an unknown job. */

@@ -1,6 +1,6 @@
-import { type Dataset, type Job, JobSpec, type JobState, type Progress } from '@kantor/contracts'
+import { type Dataset, type Job, JobSpec, type JobState, type PauseCheckpoint, type Progress } from '@kantor/contracts'
 import { type AttemptEnd, endAttempt } from './attempts.js'
-import { newestCheckpointIn, type StoredCheckpoint } from './checkpoints.js'
+import { newestCheckpointIn, startCheckpointIn, type StoredCheckpoint } from './checkpoints.js'
 import { type Database, query, transaction, type Transaction } from './database.js'
 import { findDataset } from './datasets.js'
 import { countRefusal, type Fence, fenced, fencedTransaction } from './fence.js'
@@ -21,6 +21,8 @@ export interface Claim {
   dataset: Dataset
   /** The newest checkpoint that is not quarantined. */
   resume: StoredCheckpoint | null
+  /** Without one to resume from: the checkpoint of another job that this one starts from. */
+  start: StoredCheckpoint | null
 }
 
 /**
@@ -48,12 +50,12 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
     await appendEvent(tx, 'queued', claimed, { to: 'starting', reason: 'claimed', actor: request.workerId })
 
     const resume = await newestCheckpointIn(tx, claimed.id)
-    await tx.query('INSERT INTO attempt (job_id, epoch, worker_id, resume_step) VALUES ($1, $2, $3, $4)', [
-      claimed.id,
-      claimed.epoch,
-      request.workerId,
-      resume?.step ?? null,
-    ])
+    const start = resume ? null : await startCheckpointIn(tx, claimed)
+    await tx.query(
+      `INSERT INTO attempt (job_id, epoch, worker_id, resume_step, host, device_class, device)
+       SELECT $1, $2, $3, $4, host, device_class, device FROM (SELECT) AS attempt LEFT JOIN worker ON worker.id = $3`,
+      [claimed.id, claimed.epoch, request.workerId, (resume ?? start)?.step ?? null],
+    )
     // A row of an earlier release may break a rule that came later; left queued it would be claimed in vain for ever.
     const spec = JobSpec.safeParse(claimed.spec)
     if (!spec.success) {
@@ -69,7 +71,7 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
       return null
     }
     const job = await takeUpDesired(tx, claimed, request.workerId)
-    return { job: toJob(job), epoch: job.epoch, dataset, resume }
+    return { job: toJob(job), epoch: job.epoch, dataset, resume, start }
   })
 }
 
@@ -104,18 +106,39 @@ async function takeUpDesired(tx: Transaction, job: OwnedJobRow, actor: string): 
 export interface Renewal {
   leaseSeconds: number
   progress?: Progress | undefined
+  /** Processor time of the trainer so far. */
+  cpuSeconds?: number | undefined
 }
 
-/** Holds the lease for another `leaseSeconds`. The state in the reply is how a worker learns of a cancel; null = fenced. */
-export async function renewLease(db: Database, fence: Fence, renewal: Renewal): Promise<JobState | null> {
-  const rows = await query<{ state: JobState }>(
+/** What a worker learns of its job: a state of going down, and for `pausing` whether to save first. */
+export interface Renewed {
+  state: JobState
+  pauseCheckpoint: PauseCheckpoint | null
+}
+
+/** Holds the lease for another `leaseSeconds`. The reply is how a worker learns what is wished of the job; null = fenced. */
+export async function renewLease(db: Database, fence: Fence, renewal: Renewal): Promise<Renewed | null> {
+  const rows = await query<Renewed>(
     db,
-    `UPDATE job SET lease_until = clock_timestamp() + make_interval(secs => $3), progress = coalesce($4, progress)
-     WHERE ${fenced} RETURNING state`,
-    [fence.jobId, fence.epoch, renewal.leaseSeconds, renewal.progress ?? null],
+    `WITH held AS (
+       UPDATE job SET lease_until = clock_timestamp() + make_interval(secs => $3), progress = coalesce($4, progress)
+       WHERE ${fenced} RETURNING state, pause_checkpoint AS "pauseCheckpoint"
+     ), told AS (
+       UPDATE attempt SET to_step = coalesce($5, to_step), cpu_seconds = coalesce($6, cpu_seconds)
+       FROM held WHERE job_id = $1 AND epoch = $2
+     )
+     SELECT * FROM held`,
+    [
+      fence.jobId,
+      fence.epoch,
+      renewal.leaseSeconds,
+      renewal.progress ?? null,
+      renewal.progress?.step ?? null,
+      renewal.cpuSeconds ?? null,
+    ],
   )
   if (!rows[0]) await countRefusal(db, fence)
-  return rows[0]?.state ?? null
+  return rows[0] ?? null
 }
 
 /**

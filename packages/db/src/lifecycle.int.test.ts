@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { AppError, type JobState, ownedStates, transitions } from '@kantor/contracts'
+import { AppError } from '@kantor/contracts'
 import { startServices } from '@kantor/testing'
 import {
   aCheckpoint,
@@ -12,6 +12,7 @@ import {
 } from '../tests/fixtures.js'
 import {
   addCheckpoint,
+  askJob,
   claimJob,
   type Database,
   FencedError,
@@ -22,10 +23,7 @@ import {
   markRunning,
   reconcile,
   renewLease,
-  requestCancel,
 } from './index.js'
-import { lockJob, moveJob } from './transition.js'
-import { transaction } from './database.js'
 
 let opened: TestDatabase
 let db: Database
@@ -45,29 +43,6 @@ const progress = (step: number) => ({
   wEstimate: null,
 })
 const unknownId = '00000000-0000-7000-8000-000000000000'
-
-/** A fresh job, brought to `state` by the shortest legal way. */
-async function jobIn(state: JobState) {
-  const job = await submit(db)
-  let way: JobState[] | undefined
-  const queue: JobState[][] = [['queued']]
-  while (way === undefined) {
-    const path = queue.shift()!
-    if (path.at(-1) === state) way = path
-    // Only a claim brings a job into an owned state from one that nobody owns.
-    else
-      queue.push(
-        ...transitions[path.at(-1)!].filter((to) => to !== 'cancelling' || path.length > 1).map((to) => [...path, to]),
-      )
-  }
-  for (const to of way.slice(1)) {
-    if (to === 'starting') await claim(db, job)
-    else {
-      await transaction(db, async (tx) => moveJob(tx, (await lockJob(tx, job.id))!, { to, reason: 'user', actor: 't' }))
-    }
-  }
-  return job.id
-}
 
 async function crash(id: string, withCheckpointAt?: number) {
   const { fence } = await claim(db, (await getJob(db, id))!)
@@ -94,7 +69,10 @@ describe('a job', () => {
 
     await markRunning(db, fence)
     await markRunning(db, fence)
-    expect(await renewLease(db, fence, { leaseSeconds: 60, progress: progress(3) })).toBe('running')
+    expect(await renewLease(db, fence, { leaseSeconds: 60, progress: progress(3) })).toEqual({
+      state: 'running',
+      pauseCheckpoint: null,
+    })
     expect((await getJob(db, job.id))?.progress?.step).toBe(3)
     const done = await finishAttempt(db, fence, { to: 'succeeded', reason: 'budget_reached', progress: progress(100) })
 
@@ -190,7 +168,7 @@ describe('the fence', () => {
     const { fence } = await claim(db, job)
     await expireLease(db, job.id)
 
-    expect(await renewLease(db, fence, { leaseSeconds: 60 })).toBe('starting')
+    expect(await renewLease(db, fence, { leaseSeconds: 60 })).toMatchObject({ state: 'starting' })
     expect(await reconcile(db)).toEqual({ requeued: 0, cancelled: 0, failed: 0 })
   })
 
@@ -205,37 +183,15 @@ describe('the fence', () => {
   })
 })
 
-describe('the transition table', () => {
-  const states = Object.keys(transitions) as JobState[]
-
-  test.each(states)('cancel of a job that is %s', async (state) => {
-    const id = await jobIn(state)
-    const cancel = requestCancel(db, id, 'user-1')
-
-    if (state === 'queued' || state === 'paused' || state === 'cancelled') {
-      expect((await cancel).state).toBe('cancelled')
-    } else if ((ownedStates as readonly JobState[]).includes(state)) {
-      expect((await cancel).state).toBe('cancelling')
-    } else {
-      await expect(cancel).rejects.toMatchObject({ code: 'invalid-state', currentState: state, allowed: [] })
-    }
-    const before = await listEvents(db, id)
-    if (state !== 'stopped' && state !== 'succeeded' && state !== 'failed') await requestCancel(db, id, 'user-1')
-    expect(await listEvents(db, id)).toEqual(before)
-  })
-
-  test('cancel of an unknown job is not-found', async () => {
-    await expect(requestCancel(db, unknownId, 'user-1')).rejects.toMatchObject({ code: 'not-found' })
-  })
-
+describe('a cancel', () => {
   test.each(['queued', 'succeeded', 'failed', 'stopped', 'cancelled'] as const)(
     'a job being cancelled ends cancelled when its worker reports %s',
     async (to) => {
       const job = await submit(db)
       const { fence } = await claim(db, job)
       await markRunning(db, fence)
-      await requestCancel(db, job.id, 'user-1')
-      expect(await renewLease(db, fence, { leaseSeconds: 60 })).toBe('cancelling')
+      await askJob(db, job.id, { verb: 'cancel', actor: 'user-1' })
+      expect(await renewLease(db, fence, { leaseSeconds: 60 })).toMatchObject({ state: 'cancelling' })
 
       expect(await finishAttempt(db, fence, { to, reason: 'trainer_error' })).toMatchObject({ state: 'cancelled' })
     },
@@ -280,28 +236,12 @@ describe('crashes', () => {
     }
     const cancelled = await submit(db)
     await claim(db, cancelled)
-    await requestCancel(db, cancelled.id, 'user-1')
+    await askJob(db, cancelled.id, { verb: 'cancel', actor: 'user-1' })
     await expireLease(db, cancelled.id)
 
     expect(await reconcile(db)).toEqual({ requeued: 0, cancelled: 1, failed: 0 })
     expect((await getJob(db, cancelled.id))?.state).toBe('cancelled')
     expect(await getJob(db, poisoned.id)).toMatchObject({ state: 'failed', reason: 'poison' })
-  })
-
-  test('a stop that its worker could not finish is left to the next claimer', async () => {
-    const job = await submit(db)
-    const { fence } = await claim(db, job)
-    await markRunning(db, fence)
-    const stopping = { to: 'stopping', reason: 'user', actor: 't' } as const
-    await transaction(db, async (tx) => moveJob(tx, (await lockJob(tx, job.id))!, stopping))
-    await expireLease(db, job.id)
-    await reconcile(db)
-    expect((await getJob(db, job.id))?.state).toBe('queued')
-
-    const again = await claim(db, job)
-
-    expect(again.job.state).toBe('stopping')
-    expect((await finishAttempt(db, again.fence, { to: 'stopped', reason: 'user' })).state).toBe('stopped')
   })
 })
 

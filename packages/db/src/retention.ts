@@ -26,13 +26,14 @@ const ranked = `SELECT id, key, pinned, quarantined, stretch, newest_of_step,
 
 /**
  * Deletes the rows of checkpoints that nothing needs (the newest `keep`, the first of each stretch of `keepEvery` steps, the best, pinned
- * ones) and answers the keys of their objects, to be removed now: row first, object later. FencedError.
+ * ones, those that another job starts from) and answers the keys of their objects, to be removed now: row first, object later. FencedError.
  */
 export async function retireCheckpoints(db: Database, fence: Fence, retention: Retention): Promise<string[]> {
   const { keep, keepEvery = 0, keepBest } = retention
   return sequencedTransaction(db, fence, async (tx) => {
-    const { rows } = await tx.query<{ key: string }>(
-      `DELETE FROM checkpoint WHERE id IN (SELECT id FROM (${ranked}) AS ranked WHERE NOT (${needed})) RETURNING key`,
+    // Locked before they are looked at: a job that is submitted meanwhile to start from one waits, and is then refused.
+    const old = await tx.query<{ id: string }>(
+      `SELECT id FROM checkpoint WHERE id IN (SELECT id FROM (${ranked}) AS ranked WHERE NOT (${needed})) FOR UPDATE`,
       [
         fence.jobId,
         Math.max(1, keep),
@@ -41,6 +42,11 @@ export async function retireCheckpoints(db: Database, fence: Fence, retention: R
         keepBest?.metric ?? 'w_estimate',
         keepBest?.goal === 'max' ? -1 : 1,
       ],
+    )
+    const { rows } = await tx.query<{ key: string }>(
+      `DELETE FROM checkpoint WHERE id = ANY($1)
+         AND NOT EXISTS (SELECT 1 FROM job WHERE start_checkpoint_id = checkpoint.id) RETURNING key`,
+      [old.rows.map(({ id }) => id)],
     )
     return rows.map((row) => row.key)
   })

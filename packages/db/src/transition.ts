@@ -1,4 +1,12 @@
-import { AppError, isOwned, isTerminal, type JobState, type Reason, transitions } from '@kantor/contracts'
+import {
+  AppError,
+  isOwned,
+  isTerminal,
+  type JobState,
+  type PauseCheckpoint,
+  type Reason,
+  transitions,
+} from '@kantor/contracts'
 import type { Transaction } from './database.js'
 import { jobColumns, type OwnedJobRow } from './job-row.js'
 
@@ -7,7 +15,12 @@ export interface Move {
   reason: Reason
   message?: string | undefined
   actor: string
+  /** With `pausing`. */
+  pauseCheckpoint?: PauseCheckpoint | undefined
 }
+
+/** On the way to a pause or stop that is not met yet. */
+const keepsWish: readonly JobState[] = ['queued', 'starting', 'pausing']
 
 /** Locks a job's row until the transaction ends. */
 export async function lockJob(tx: Transaction, id: string): Promise<OwnedJobRow | null> {
@@ -27,7 +40,7 @@ function assertMove(from: JobState, to: JobState): void {
 /**
  * Moves a job whose row this transaction has locked, and appends the event. What a state implies for the other columns
  * is decided here alone: the lease lives only in owned states, the owner is forgotten when the job waits again,
- * a queued job needs a new ticket, a terminal one has its time and closes its curve.
+ * a queued job needs a new ticket, a terminal one has its time and closes its curve, a wish is forgotten when it is met or outranked.
  */
 export async function moveJob(tx: Transaction, job: OwnedJobRow, move: Move): Promise<OwnedJobRow> {
   assertMove(job.state, move.to)
@@ -40,9 +53,21 @@ export async function moveJob(tx: Transaction, job: OwnedJobRow, move: Move): Pr
        ticketed_at = CASE WHEN $6 THEN NULL ELSE ticketed_at END,
        finished_at = CASE WHEN $7 THEN clock_timestamp() END,
        curve_seq = curve_seq + $7::int,
-       not_before = NULL
+       not_before = NULL,
+       desired = CASE WHEN $8 THEN desired END,
+       pause_checkpoint = CASE WHEN $8 THEN coalesce($9, pause_checkpoint) END
      WHERE id = $1 RETURNING ${jobColumns}`,
-    [job.id, move.to, move.reason, move.message ?? null, isOwned(move.to), waiting, isTerminal(move.to)],
+    [
+      job.id,
+      move.to,
+      move.reason,
+      move.message ?? null,
+      isOwned(move.to),
+      waiting,
+      isTerminal(move.to),
+      keepsWish.includes(move.to),
+      move.pauseCheckpoint ?? null,
+    ],
   )
   const moved = rows[0]!
   await appendEvent(tx, job.state, moved, move)

@@ -1,16 +1,8 @@
-import { type Database, transaction } from './database.js'
+import type { Waiting, WaitingReason } from '@kantor/contracts'
+import { type Database, transaction, type Transaction } from './database.js'
 import { orderedQueue } from './dispatch-order.js'
 import { countSlots, type Slots } from './fleet.js'
 import type { DeviceClass } from './workers.js'
-
-/** What keeps a queued job from starting, the most lasting cause first. */
-export type WaitingReason = 'no_worker' | 'no_matching_device' | 'backing_off' | 'key_limit' | 'slots_busy' | 'next'
-
-export interface Waiting {
-  reason: WaitingReason
-  /** Queued jobs that start before it and could take a slot that it can take. */
-  jobsAhead: number
-}
 
 interface Place {
   id: string
@@ -36,9 +28,44 @@ export async function whyWaiting(db: Database, jobIds: string[]): Promise<Map<st
        FROM counted WHERE id = ANY($1::uuid[])`,
       [jobIds],
     )
-    const slots = rows.length === 0 ? undefined : await countSlots(tx)
-    return new Map(rows.map((place) => [place.id, { reason: reasonOf(place, slots!), jobsAhead: place.jobsAhead }]))
+    if (rows.length === 0) return new Map()
+    const [slots, ends] = [await countSlots(tx), await expectedEnds(tx)]
+    return new Map(
+      rows.map((place) => {
+        const reason = reasonOf(place, slots)
+        return [place.id, { reason, jobsAhead: place.jobsAhead, eta: etaOf(place, reason, slots, ends) }]
+      }),
+    )
   })
+}
+
+interface End {
+  deviceClass: DeviceClass
+  at: Date | null
+}
+
+/** When each running job frees its slot, the soonest first; what cannot be told comes last. */
+async function expectedEnds(tx: Transaction): Promise<End[]> {
+  const { rows } = await tx.query<End>(
+    `SELECT device_class AS "deviceClass",
+       clock_timestamp() + make_interval(secs => (progress->>'etaSeconds')::float8) AS at
+     FROM job JOIN worker ON worker.id = worker_id WHERE lease_until IS NOT NULL ORDER BY at NULLS LAST`,
+  )
+  return rows
+}
+
+/** The start of the job that waits for the n-th slot to become free: known as long as n jobs run whose end is. */
+function etaOf(
+  { device, jobsAhead }: Place,
+  reason: WaitingReason,
+  slots: Record<DeviceClass, Slots>,
+  ends: End[],
+): string | null {
+  if (reason !== 'slots_busy') return null
+  const matching = (deviceClass: DeviceClass) => device === 'any' || device === deviceClass
+  const free = (matching('cpu') ? slots.cpu.free : 0) + (matching('gpu') ? slots.gpu.free : 0)
+  const end = ends.filter(({ deviceClass }) => matching(deviceClass))[jobsAhead - free]
+  return end?.at?.toISOString() ?? null
 }
 
 function reasonOf(

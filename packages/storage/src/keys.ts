@@ -1,12 +1,15 @@
 // The layout of the store. A key carries its content's hash, so that two attempts that wrote the same step differently do not meet.
 
+/** Everything of one job is below it. */
+export const jobPrefix = (jobId: string) => `jobs/${jobId}/`
+
 /** A grid of samples, PNG. */
 export const sampleKey = (jobId: string, step: number, epoch: number, sha256: string) =>
-  `jobs/${jobId}/samples/${stepTag(step)}-${epoch}-${sha256.slice(0, 16)}.png`
+  `${jobPrefix(jobId)}samples/${stepTag(step)}-${epoch}-${sha256.slice(0, 16)}.png`
 
 /** A checkpoint, one safetensors file. */
 export const checkpointKey = (jobId: string, step: number, epoch: number, sha256: string) =>
-  `jobs/${jobId}/checkpoints/${stepTag(step)}-${epoch}-${sha256.slice(0, 16)}.safetensors`
+  `${jobPrefix(jobId)}checkpoints/${stepTag(step)}-${epoch}-${sha256.slice(0, 16)}.safetensors`
 
 /** Keys of samples and checkpoints: what rows name, and what is litter when none does. */
 export const isArtifactKey = (key: string) => /^jobs\/[^/]+\/(samples|checkpoints)\//.test(key)

@@ -50,6 +50,59 @@ describe.each(ways)('resume, $engine, $objective, $optimizer.kind', ({ engine, o
   })
 })
 
+describe('a start from the checkpoint of another job', () => {
+  const options = { spec: aSpec({ optimizer: { kind: 'adam' } }), images: someImages() }
+  const forked = async (changes: Record<string, unknown>, start: Uint8Array) =>
+    collect({ ...options, spec: aSpec({ optimizer: { kind: 'adam' }, ...changes }), start })
+
+  test('with the same course goes on as that job did, and gives a first sample', async () => {
+    const whole = await collect(options)
+    const half = await collect({ ...options, stopAfter: 6 })
+
+    const fork = await forked({}, lastCheckpoint(half))
+
+    expect(fork[0]).toEqual({ type: 'ready', step: 6, determinism: 'bitwise' })
+    expect(only(fork, 'sample').map(({ step }) => step)).toEqual([6, 10, 12])
+    expect(curve(fork)).toEqual(curve(whole).slice(6))
+    expect(Buffer.compare(lastCheckpoint(fork), lastCheckpoint(whole))).toBe(0)
+  })
+
+  test('may change seed, data, batches, objective and schedule; it is repeated, and resumed, to the bit', async () => {
+    const start = lastCheckpoint(await collect({ ...options, stopAfter: 6 }))
+    const changes = { seed: 9, batchSize: 5, objective: { kind: 'wgan-gp' }, schedule: { criticSteps: 1 } }
+    const whole = await forked(changes, start)
+    expect(curve(whole)).toEqual(curve(await forked(changes, start)))
+    expect(only(whole, 'point')[0]!.epoch).toBe(3)
+
+    const spec = aSpec({ optimizer: { kind: 'adam' }, ...changes })
+    const half = await collect({ ...options, spec, start, stopAfter: 3 })
+    const rest = await collect({ ...options, spec, resume: lastCheckpoint(half) })
+    expect(curve([...half, ...rest])).toEqual(curve(whole))
+  })
+
+  test('with another optimizer has slots and update counts of its own, also after a resume', async () => {
+    const start = lastCheckpoint(await collect({ spec: aSpec(), images: someImages(), stopAfter: 6 }))
+    const whole = await forked({}, start)
+    const half = await collect({ ...options, start, stopAfter: 2 })
+    const rest = await collect({ ...options, resume: lastCheckpoint(half) })
+
+    expect(curve([...half, ...rest])).toEqual(curve(whole))
+    const { metadata } = readSafetensors(lastCheckpoint(whole))
+    expect(JSON.parse(metadata['optimizerSteps'] ?? '')).toMatchObject({ generator: 6 })
+    expect(JSON.parse(metadata['state'] ?? '')).toMatchObject({ step: 12 })
+  })
+
+  test('refuses networks of another shape by the name of the tensor', async () => {
+    const start = lastCheckpoint(await collect({ ...options, stopAfter: 1 }))
+    const model = { ...aSpec().model, generatorFilters: 6 }
+
+    await expect(forked({ model }, start)).rejects.toMatchObject({
+      name: 'SafetensorsError',
+      message: expect.stringContaining('netG.'),
+    })
+  })
+})
+
 describe('the loop', () => {
   test('plays the authors’ schedule: bursts, cut at the end of an epoch, and a generator step all the same', async () => {
     // 37 images in batches of 8: five critic steps per epoch, the last on a tail of 5.

@@ -1,7 +1,13 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { CurvePoint, JobSpec } from '@kantor/contracts'
 import { loadTensorFlow, type Lowerings } from '@kantor/engine'
-import { type CheckpointContext, restoreCheckpoint, type RunState, writeCheckpoint } from './checkpoint/checkpoint.js'
+import {
+  adoptCheckpoint,
+  type CheckpointContext,
+  restoreCheckpoint,
+  type RunState,
+  writeCheckpoint,
+} from './checkpoint/checkpoint.js'
 import { batchesPerEpoch, epochOrder } from './data-order.js'
 import { chooseLowerings, isDeterministic } from './determinism.js'
 import { DIVERGED_AFTER, DivergedError } from './diverged.js'
@@ -17,6 +23,8 @@ export interface TrainOptions {
   images: ImageSource
   /** A checkpoint of the same job to go on from. */
   resume?: Uint8Array | undefined
+  /** Without `resume`: a checkpoint of another job to start from. Its step is where this one's counting goes on. */
+  start?: Uint8Array | undefined
   control: TrainControl
   /** Lowerings that were measured before on this machine; others are timed while the graph is compiled. */
   lowerings?: Lowerings | undefined
@@ -35,13 +43,14 @@ export async function* train({
   spec,
   images,
   resume,
+  start,
   control,
   lowerings: known = {},
   engine = 'compiled',
 }: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
   checkImages(spec, images)
   const runtime = { ...(await loadTensorFlow()), engine }
-  const chooser = chooseLowerings(spec, runtime, { known, resume })
+  const chooser = chooseLowerings(spec, runtime, { known, resume: resume ?? start })
   const game = createGame(spec, images.channels)
   const stepper = createStepper(engine, game, spec, { images, chooser })
   try {
@@ -57,6 +66,9 @@ export async function* train({
       const restored = restoreCheckpoint(resume, game, context)
       Object.assign(state, restored.state)
       context.determinism = restored.determinism
+      stepper.load()
+    } else if (start) {
+      Object.assign(state, adoptCheckpoint(start, game, context))
       stepper.load()
     }
     const { determinism, lowerings } = context

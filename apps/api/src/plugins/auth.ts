@@ -8,7 +8,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The scope that a key needs here; `public` answers anyone. A route without it does not start. */
     scope?: Scope | 'public'
-    /** The route has a body schema. */
+    /** The route has a body schema, and an empty object does not meet it. */
     expectsBody?: boolean
   }
   interface FastifyRequest {

@@ -29,8 +29,10 @@ export function useJsonBodies(app: FastifyInstance): void {
       throw new AppError('unsupported-media-type', 'send the body without Content-Encoding')
   })
   app.addHook('preValidation', async (request) => {
-    if (request.routeOptions.config.expectsBody === true && request.body === undefined)
-      throw new AppError('empty-body', 'this request needs a JSON body')
+    const { expectsBody } = request.routeOptions.config
+    if (expectsBody === undefined || request.body !== undefined) return
+    if (expectsBody) throw new AppError('empty-body', 'this request needs a JSON body')
+    request.body = {}
   })
 }
 

@@ -1,5 +1,5 @@
 import { AppError, applyPreset, type Job } from '@kantor/contracts'
-import { type Database, getJob, listEvents, listJobs, requestCancel } from '@kantor/db'
+import { type Database, getJob, listAttempts, listEvents, listJobs, whyWaiting } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
 import { register } from '../register.js'
 import { refuseWithDatasets, type Submission, submitJobs } from '../submit-job.js'
@@ -40,14 +40,27 @@ export function jobRoutes(app: FastifyInstance): void {
     },
   )
 
-  register(app, 'listJobs', ({ query, db }) => listJobs(db, query))
-  register(app, 'getJob', ({ params, db }) => existingJob(db, params.id))
-  register(app, 'cancelJob', ({ params, actor, db }) => requestCancel(db, params.id, actor))
+  register(app, 'listJobs', async ({ query, db }) => {
+    const page = await listJobs(db, query)
+    return { ...page, items: await withWaiting(db, page.items) }
+  })
+  register(app, 'getJob', async ({ params, db }) => (await withWaiting(db, [await existingJob(db, params.id)]))[0]!)
   register(app, 'listEvents', async ({ params, db }) => {
     const items = await listEvents(db, params.id)
     if (items.length === 0) await existingJob(db, params.id)
     return { items }
   })
+  register(app, 'listAttempts', async ({ params, db }) => {
+    const items = await listAttempts(db, params.id)
+    if (items.length === 0) await existingJob(db, params.id)
+    return { items }
+  })
+}
+
+async function withWaiting(db: Database, jobs: Job[]): Promise<Job[]> {
+  const queued = jobs.filter(({ state }) => state === 'queued').map(({ id }) => id)
+  const waiting = await whyWaiting(db, queued)
+  return jobs.map((job) => ({ ...job, waiting: waiting.get(job.id) }))
 }
 
 /** The jobs of a batch that may not be valid. */

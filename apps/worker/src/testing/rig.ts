@@ -1,7 +1,7 @@
 // What the tests of whole attempts share: a migrated database, a directory store, a small synthetic data set, jobs on it.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CurveReply, type Job, JobSpec, seriesNames } from '@kantor/contracts'
+import { type CurveReply, type Job, JobSpec, seriesNames, type StartFrom } from '@kantor/contracts'
 import {
   createJob,
   type Database,
@@ -33,7 +33,7 @@ export interface Rig {
   lines: LogLine[]
   deps(workerId: string): WorkerDeps
   /** A queued job: mlp on 16 × 16 grey images, one critic step per generator step, unless `spec` says otherwise. */
-  submit(spec?: object): Promise<Job>
+  submit(spec?: object, startFrom?: StartFrom): Promise<Job>
   /** Every point of the effective curve, as it is on the wire. */
   curve(jobId: string): Promise<CurveReply['series']>
   /** Tensor names and bytes of the newest checkpoint: what two equal runs have in common. */
@@ -63,7 +63,7 @@ export async function openRig(databaseUrl: string, directory: string): Promise<R
     store,
     lines,
     deps: (workerId) => ({ db, store, log, workerId, dataDir, leaseSeconds: LEASE_SECONDS, stallSeconds: 600, device }),
-    submit: (over = {}) => submit(db, dataset, over),
+    submit: (over = {}, startFrom) => submit(db, dataset, over, startFrom),
     async curve(jobId) {
       const reply = await readCurve(db, jobId, { metrics: seriesNames, resolution: 1, maxPoints: 5000, smooth: null })
       return reply.series
@@ -81,7 +81,7 @@ export async function openRig(databaseUrl: string, directory: string): Promise<R
   }
 }
 
-async function submit(db: Database, dataset: string, over: object): Promise<Job> {
+async function submit(db: Database, dataset: string, over: object, startFrom?: StartFrom): Promise<Job> {
   const spec = JobSpec.parse({
     dataset,
     seed: 7,
@@ -93,7 +93,7 @@ async function submit(db: Database, dataset: string, over: object): Promise<Job>
     checkpoint: { everySteps: 20, keep: 3 },
     ...over,
   })
-  const job = { name: 'test', tags: {}, notes: '', priority: 100, spec }
+  const job = { name: 'test', tags: {}, notes: '', priority: 100, spec, startFrom }
   return createJob(db, { job, lint: [], actor: 'test' })
 }
 

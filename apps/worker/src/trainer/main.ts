@@ -33,8 +33,15 @@ function checkParent(): void {
   if (process.ppid !== parent) exitOrphaned()
 }
 
+/** Of all threads, user and system. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
 async function leave(last: FromTrainer, code: number): Promise<never> {
   await outbox.flush()
+  await send({ type: 'alive', batches, cpuSeconds: cpuSeconds() })
   await send(last)
   process.off('disconnect', exitOrphaned)
   process.exit(code)
@@ -82,13 +89,14 @@ function sayAlive(): void {
   void send({
     type: 'alive',
     batches,
+    cpuSeconds: cpuSeconds(),
     ...(waitsFor !== undefined && { waitsFor }),
     ...(diskFull !== undefined && { detail: diskFull }),
   })
 }
 
-async function run(start: Start): Promise<void> {
-  const { spec, supervisorPid, imagesDirectory, spoolDirectory, resumeFile, loweringsFile } = start
+async function run(message: Start): Promise<void> {
+  const { spec, supervisorPid, imagesDirectory, spoolDirectory, resumeFile, startFile, loweringsFile } = message
   if (supervisorPid !== parent) exitOrphaned()
   const [{ train }, { loadTensorFlow }] = await Promise.all([import('@kantor/training'), import('@kantor/engine')])
   const images = readable(() => openImages(imagesDirectory))
@@ -98,14 +106,16 @@ async function run(start: Start): Promise<void> {
   }
   const source = { ...images, read }
   const resume = resumeFile === null ? undefined : await readFile(resumeFile)
-  if (resume) earlierSeconds = await secondsIn(resume)
+  const start = startFile === null ? undefined : await readFile(startFile)
+  const begun = resume ?? start
+  if (begun) earlierSeconds = await secondsIn(begun)
   const available = Number(process.env['TF_NUM_INTRAOP_THREADS'])
   const runtime = await loadTensorFlow({ threads: threadsFor(spec, images.channels, available) })
   const lowerings = await readLowerings(loweringsFile, runtime)
   startedAt = performance.now()
 
   const control = { shouldStop: () => stopWanted, elapsedSeconds }
-  for await (const event of train({ spec, images: source, resume, control, lowerings })) {
+  for await (const event of train({ spec, images: source, resume, start, control, lowerings })) {
     if (event.type === 'ready') {
       await noteLowerings(loweringsFile, runtime, event.lowerings).catch((error: unknown) =>
         process.stderr.write(`the measured lowerings could not be kept: ${String(error)}\n`),

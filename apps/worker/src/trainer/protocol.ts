@@ -14,6 +14,8 @@ const Start = z.object({
   spoolDirectory: z.string(),
   /** A checkpoint file, verified by the supervisor. */
   resumeFile: z.string().nullable(),
+  /** The same of another job, to start from when there is none to resume from. */
+  startFile: z.string().nullable(),
   /** Where the ways to compute convolutions are kept that were measured on this machine. */
   loweringsFile: z.string(),
 })
@@ -102,6 +104,8 @@ export const FromTrainer = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('alive'),
     batches: z.int(),
+    /** Of all its threads, so far. */
+    cpuSeconds: z.number().min(0),
     waitsFor: Obstacle.optional(),
     detail: z.string().optional(),
   }),

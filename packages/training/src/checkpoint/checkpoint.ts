@@ -5,7 +5,14 @@ import type { Determinism } from '../events.js'
 import type { Game } from '../game.js'
 import type { Player } from '../player.js'
 import type { EngineKind } from '../step/stepper.js'
-import { int64Scalar, readSafetensors, SafetensorsError, type StoredTensor, writeSafetensors } from './safetensors.js'
+import {
+  int64Scalar,
+  readSafetensors,
+  SafetensorsError,
+  type SafetensorsFile,
+  type StoredTensor,
+  writeSafetensors,
+} from './safetensors.js'
 import { loadSlots, loadWeights, storedSlots, storedWeights } from './weights.js'
 
 const FORMAT = 'kantor-checkpoint'
@@ -22,6 +29,12 @@ export interface RunState {
   cursor: number
   /** Training time over all attempts. */
   elapsedSeconds: number
+}
+
+/** Updates that each optimizer's slots have seen; fewer than the run's steps when the slots began anew on the way. */
+interface OptimizerSteps {
+  generator: number
+  critic: number
 }
 
 /** What computed the numbers. */
@@ -77,6 +90,10 @@ export function writeCheckpoint(game: Game, state: RunState, context: Checkpoint
     format: FORMAT,
     formatVersion: String(FORMAT_VERSION),
     state: JSON.stringify(state),
+    optimizerSteps: JSON.stringify({
+      generator: game.generator.optimizer.steps,
+      critic: game.critic.optimizer.steps,
+    } satisfies OptimizerSteps),
     courseHash: courseHash(context.spec, context.channels),
     spec: JSON.stringify(context.spec),
     runtime: JSON.stringify(context.runtime),
@@ -103,6 +120,33 @@ export function restoreCheckpoint(
   game: Game,
   context: CheckpointContext,
 ): { state: RunState; determinism: Determinism } {
+  const file = readCheckpoint(bytes)
+  const { metadata } = file
+  if (metadata['courseHash'] !== courseHash(context.spec, context.channels)) {
+    throw new CheckpointError('the checkpoint was made by a job with another spec, dataset or seed')
+  }
+  const state = stateIn(metadata)
+  loadPlayers(file, game, state, true)
+  const same = sameRuntime(parse(metadata, 'runtime') as Partial<Runtime> | null, context.runtime)
+  const exact = same && metadata['determinism'] === 'bitwise' && context.determinism === 'bitwise'
+  return { state, determinism: exact ? 'bitwise' : 'best-effort' }
+}
+
+/**
+ * Starts a run from another one's checkpoint: its weights and running statistics, its step and place in the schedule; its optimizer's
+ * slots when the kind is the same, its place in the data when dataset and batch size are, else the next pass begins.
+ * @throws SafetensorsError when the file is damaged or a shape differs, CheckpointError when it is no checkpoint of this format.
+ */
+export function adoptCheckpoint(bytes: Uint8Array, game: Game, { spec }: Pick<CheckpointContext, 'spec'>): RunState {
+  const file = readCheckpoint(bytes)
+  const state = stateIn(file.metadata)
+  const parent = parse(file.metadata, 'spec') as Pick<JobSpec, 'dataset' | 'batchSize' | 'optimizer'>
+  loadPlayers(file, game, state, parent.optimizer.kind === spec.optimizer.kind)
+  if (parent.dataset === spec.dataset && parent.batchSize === spec.batchSize) return state
+  return { ...state, epoch: state.epoch + (state.cursor > 0 ? 1 : 0), cursor: 0 }
+}
+
+function readCheckpoint(bytes: Uint8Array): SafetensorsFile {
   const file = readSafetensors(bytes)
   const { metadata } = file
   if (metadata['format'] !== FORMAT) throw new CheckpointError('the file is no Kantor checkpoint (metadata `format`)')
@@ -111,19 +155,20 @@ export function restoreCheckpoint(
       `the checkpoint has format version ${metadata['formatVersion']}, this release reads ${FORMAT_VERSION}`,
     )
   }
-  if (metadata['courseHash'] !== courseHash(context.spec, context.channels)) {
-    throw new CheckpointError('the checkpoint was made by a job with another spec, dataset or seed')
-  }
-  const state = stateIn(metadata)
+  return file
+}
+
+function loadPlayers(file: SafetensorsFile, game: Game, state: RunState, withSlots: boolean): void {
   for (const { player, weights, slots } of playersOf(game)) {
     loadWeights(player, file, weights)
-    loadSlots(player, file, slots)
+    if (withSlots) loadSlots(player, file, slots)
   }
-  game.generator.optimizer.steps = state.step
-  game.critic.optimizer.steps = state.criticStep
-  const same = sameRuntime(parse(metadata, 'runtime') as Partial<Runtime> | null, context.runtime)
-  const exact = same && metadata['determinism'] === 'bitwise' && context.determinism === 'bitwise'
-  return { state, determinism: exact ? 'bitwise' : 'best-effort' }
+  if (!withSlots) return
+  // A checkpoint of before this entry never had slots younger than its run.
+  const { optimizerSteps } = file.metadata
+  const steps = optimizerSteps === undefined ? undefined : (parse(file.metadata, 'optimizerSteps') as OptimizerSteps)
+  game.generator.optimizer.steps = steps?.generator ?? state.step
+  game.critic.optimizer.steps = steps?.critic ?? state.criticStep
 }
 
 /**

@@ -1,0 +1,55 @@
+import type { Job, MovingVerb, RouteName } from '@kantor/contracts'
+import { askJob, deleteJob, patchJob, setArchived } from '@kantor/db'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { z } from 'zod'
+import { actOnJobs } from '../act-on-jobs.js'
+import { forkJob, inheritSpec, retryJob } from '../continue-job.js'
+import { register } from '../register.js'
+import { removeObjects } from '../remove-objects.js'
+
+const plain = { resumeJob: 'resume', stopJob: 'stop', cancelJob: 'cancel' } as const satisfies Partial<
+  Record<RouteName, MovingVerb>
+>
+
+export function verbRoutes(app: FastifyInstance): void {
+  register(app, 'pauseJob', ({ params, body, actor, db }) => askJob(db, params.id, { verb: 'pause', actor, ...body }))
+  for (const name of Object.keys(plain) as (keyof typeof plain)[]) {
+    register(app, name, ({ params, actor, db }) => askJob(db, params.id, { verb: plain[name], actor }))
+  }
+  register(app, 'archiveJob', ({ params, db }) => setArchived(db, params.id, true))
+  register(app, 'unarchiveJob', ({ params, db }) => setArchived(db, params.id, false))
+  register(app, 'patchJob', ({ params, body, db }) => patchJob(db, params.id, body))
+  register(app, 'deleteJob', async ({ params, db, afterwards }) => {
+    await deleteJob(db, params.id)
+    afterwards(() => removeObjects(app.deps, params.id))
+    return { id: params.id, deleted: true as const }
+  })
+
+  register(app, 'retryJob', async ({ params, actor, keyId, db, reply }) =>
+    located(await retryJob(db, params.id, { actor, keyId }), reply),
+  )
+  register(
+    app,
+    'forkJob',
+    async ({ params, body, actor, keyId, db, reply }) =>
+      located(await forkJob(db, params.id, body, { actor, keyId }), reply),
+    {
+      preValidation: async (request) => {
+        const { id } = request.params as { id: string }
+        if (z.uuid().safeParse(id).success) request.body = await inheritSpec(app.deps.db, id, request.body)
+      },
+    },
+  )
+
+  register(app, 'actOnJobs', async ({ body, actor, keyId, db, afterwards }) => {
+    const answer = await actOnJobs(db, body, { actor, keyId })
+    const deleted = body.action === 'delete' ? answer.results.filter(({ ok }) => ok) : []
+    for (const { id } of deleted) afterwards(() => removeObjects(app.deps, id))
+    return answer
+  })
+}
+
+function located(job: Job, reply: FastifyReply): Job {
+  reply.header('location', `/jobs/${job.id}`)
+  return job
+}
