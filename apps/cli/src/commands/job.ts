@@ -1,21 +1,25 @@
-import { isTerminal, type Job, type JobEvent, JobState } from '@kantor/contracts'
+import { isTerminal, type Job, JobState } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { duration, figure, note, print, printJson, table } from '../output.js'
 import { connect } from '../settings.js'
 import { follow } from '../watch.js'
+import { attempts, eventTable, events } from './job-records.js'
 import { submit } from './job-submit.js'
 import { logs } from './job-logs.js'
+import { verbs } from './job-verbs.js'
 
 /** `kantor job …`: jobs through the API. */
 export function job(): Command {
-  const group = new Command('job').description('Submit, follow and cancel training jobs')
+  const group = new Command('job').description('Submit, follow and direct training jobs')
   group.addCommand(submit())
   group.addCommand(list())
   group.addCommand(show())
   group.addCommand(watch())
   group.addCommand(logs())
-  group.addCommand(cancel())
+  group.addCommand(events())
+  group.addCommand(attempts())
+  for (const command of verbs()) group.addCommand(command)
   return group
 }
 
@@ -25,18 +29,25 @@ function list(): Command {
   return new Command('list')
     .description('Jobs, newest first')
     .option('--state <states>', `only these, with commas between (${JobState.options.join(', ')})`, states)
+    .option('--archived', 'the archived ones instead')
     .option('--limit <count>', 'at most this many', wholeNumber(1, 200), 50)
     .addOption(json())
-    .action(async (options: { state?: JobState[]; limit: number; json?: boolean }, command: Command) => {
-      const { client } = await connect(command)
-      const page = await client.listJobs({
-        query: { limit: options.limit, ...(options.state && { state: options.state }) },
-      })
-      if (options.json) return printJson(page)
-      if (page.items.length === 0) return note('no jobs')
-      print(table(['ID', 'NAME', 'STATE', 'STEP', 'W ESTIMATE', 'ETA', 'CREATED'], page.items.map(row), [3, 4, 5]))
-      if (page.nextCursor !== null) note(`there are more; the newest ${page.items.length} are shown (--limit)`)
-    })
+    .action(
+      async (options: { state?: JobState[]; archived?: true; limit: number; json?: boolean }, command: Command) => {
+        const { client } = await connect(command)
+        const page = await client.listJobs({
+          query: {
+            limit: options.limit,
+            ...(options.archived && { archived: 'true' }),
+            ...(options.state && { state: options.state }),
+          },
+        })
+        if (options.json) return printJson(page)
+        if (page.items.length === 0) return note('no jobs')
+        print(table(['ID', 'NAME', 'STATE', 'STEP', 'W ESTIMATE', 'ETA', 'CREATED'], page.items.map(row), [3, 4, 5]))
+        if (page.nextCursor !== null) note(`there are more; the newest ${page.items.length} are shown (--limit)`)
+      },
+    )
 }
 
 const row = (one: Job): string[] => [
@@ -63,14 +74,17 @@ function show(): Command {
     .action(async (id: string, options: { json?: boolean }, command: Command) => {
       const { client, url } = await connect(command)
       const one = await client.getJob({ params: { id } })
-      const events = await client.listEvents({ params: { id } })
-      if (options.json) return printJson({ ...one, events: events.items })
+      const past = await client.listEvents({ params: { id } })
+      if (options.json) return printJson({ ...one, events: past.items })
       print(table([], describe(one)))
       print('')
-      print(table(['WHEN', 'FROM', 'TO', 'REASON', 'BY', 'MESSAGE'], events.items.map(eventRow)))
+      print(eventTable(past.items))
       note(`${url}/ui/jobs/${id}`)
     })
 }
+
+const waitingLine = ({ reason, jobsAhead, eta }: NonNullable<Job['waiting']>): string =>
+  `${reason}, ${jobsAhead} ahead${eta === null ? '' : `, starts about ${eta.slice(0, 16).replace('T', ' ')}`}`
 
 const describe = (one: Job): string[][] => [
   ['id', one.id],
@@ -79,19 +93,14 @@ const describe = (one: Job): string[][] => [
   ...(one.message === null ? [] : [['message', one.message]]),
   ['attempt', String(one.attempt)],
   ...(one.worker === null ? [] : [['worker', one.worker]]),
+  ...(one.waiting ? [['waits', waitingLine(one.waiting)]] : []),
+  ...(one.startFrom === null
+    ? []
+    : [['starts from', `checkpoint ${one.startFrom.checkpoint} of ${one.startFrom.jobId}`]]),
   ['step', row(one)[3] ?? '–'],
   ['rate', one.progress?.stepsPerSecond ? `${figure(one.progress.stepsPerSecond, 2)} steps/s` : '–'],
   ['W estimate', figure(one.progress?.wEstimate)],
   ['spec', JSON.stringify(one.spec)],
-]
-
-const eventRow = (event: JobEvent): string[] => [
-  event.at.slice(0, 19).replace('T', ' '),
-  event.from ?? '',
-  event.to,
-  event.reason,
-  event.actor,
-  event.message ?? '',
 ]
 
 function watch(): Command {
@@ -103,17 +112,4 @@ function watch(): Command {
     .action(async (id: string, options: { timeout?: number; json?: boolean }, command: Command) =>
       follow((await connect(command)).client, id, options),
     )
-}
-
-function cancel(): Command {
-  return new Command('cancel')
-    .description('Cancel a job; once more is no error')
-    .argument('<id>')
-    .addOption(json())
-    .action(async (id: string, options: { json?: boolean }, command: Command) => {
-      const { client } = await connect(command)
-      const one = await client.cancelJob({ params: { id } })
-      if (options.json) return printJson(one)
-      note(`${one.name} is ${one.state}`)
-    })
 }
