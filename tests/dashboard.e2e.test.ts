@@ -145,6 +145,27 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     await page.emulateMedia({ colorScheme: 'light' })
   })
 
+  test('pauses with a checkpoint, says where it goes on, and resumes there', async () => {
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.getByRole('menuitem', { name: 'Save a checkpoint first' }).click()
+    await page.locator('h1 + [data-state="paused"]').waitFor()
+    await page.getByText(/Paused by a person · goes on from the checkpoint of step \d+/).waitFor()
+    await shoot('paused')
+    const { progress } = await stack.client.getJob({ params: { id: job.id } })
+
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await page.locator('h1 + [data-state="running"]').waitFor()
+
+    const attempts = page.getByRole('region', { name: 'Attempts' })
+    await attempts.getByRole('row').nth(2).waitFor()
+    const { items } = await stack.client.listAttempts({ params: { id: job.id } })
+    expect(items).toMatchObject([
+      { attempt: 1, outcome: 'paused', toStep: progress!.step, exit: { code: 0 }, deviceClass: 'cpu' },
+      { attempt: 2, outcome: null, fromStep: progress!.step },
+    ])
+    expect(items[0]!.usage.cpuSeconds).toBeGreaterThan(0)
+  })
+
   test('cancel asks first, then ends the job', async () => {
     await page.getByRole('button', { name: 'Cancel job' }).click()
     const dialog = page.getByRole('dialog')
@@ -156,8 +177,35 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     await dialog.getByRole('button', { name: 'Cancel job' }).click()
     await page.locator('h1 + [data-state="cancelled"]').waitFor()
     expect(await waitFor(stack.client, job.id, ended)).toMatchObject({ state: 'cancelled', reason: 'user' })
-    expect(await page.getByRole('button', { name: 'Cancel job' }).getAttribute('aria-disabled')).toBe('true')
+    await page.getByRole('button', { name: 'Cancel job' }).waitFor({ state: 'detached' })
     await shoot('cancelled')
+  })
+
+  test('a fork goes on from the newest checkpoint; archived, the old job leaves the list', async () => {
+    await page.getByRole('button', { name: 'Fork' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Name').fill('after the eyes')
+    await shoot('fork')
+    await dialog.getByRole('button', { name: 'Fork' }).click()
+    await page.getByRole('heading', { name: 'after the eyes' }).waitFor()
+    const fork = (await stack.client.listJobs({ query: { limit: 1 } })).items[0]!
+    expect(fork).toMatchObject({ name: 'after the eyes', startFrom: { jobId: job.id } })
+    await waitFor(stack.client, fork.id, ({ state }) => state === 'running')
+    await stack.client.cancelJob({ params: { id: fork.id } })
+
+    await page.getByRole('link', { name: `job ${job.id.slice(-8)}` }).click()
+    await page.getByRole('button', { name: 'Archive' }).click()
+    await page.getByRole('button', { name: 'Unarchive' }).waitFor()
+    await shoot('archived')
+    await page.getByRole('link', { name: 'Jobs', exact: true }).click()
+    await page.getByRole('row', { name: /after the eyes/ }).waitFor()
+    expect(await page.getByRole('row', { name: /before the eyes/ }).count()).toBe(0)
+    await page.getByText('archived', { exact: true }).click()
+    await page
+      .getByRole('row', { name: /before the eyes/ })
+      .getByRole('link')
+      .click()
+    await page.getByRole('heading', { name: 'before the eyes' }).waitFor()
   })
 
   test('nothing was complained about in the console or by the policy', () => {

@@ -38,12 +38,17 @@ export const queries = new QueryClient({
 /** An answer that will not change by asking again: stop polling. */
 const settled = (error: unknown) => error instanceof ClientError && !error.transient && error.status !== 500
 
-export const jobsQuery = (states: readonly JobState[]) =>
+export const jobsQuery = (states: readonly JobState[], archived: boolean) =>
   infiniteQueryOptions({
-    queryKey: ['jobs', states],
+    queryKey: ['jobs', states, archived],
     queryFn: ({ pageParam, signal }) =>
       api().listJobs({
-        query: { limit: '50', ...(states.length > 0 && { state: states }), ...(pageParam && { cursor: pageParam }) },
+        query: {
+          limit: '50',
+          archived: archived ? 'true' : 'false',
+          ...(states.length > 0 && { state: states }),
+          ...(pageParam && { cursor: pageParam }),
+        },
         signal,
       }),
     initialPageParam: '',
@@ -110,6 +115,14 @@ export const eventsQuery = (job: Job) =>
     refetchInterval: whileAlive(job),
   })
 
+export const attemptsQuery = (job: Job) =>
+  queryOptions({
+    queryKey: ['attempts', job.id, job.state],
+    queryFn: ({ signal }) => api().listAttempts({ params: { id: job.id }, signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: whileAlive(job),
+  })
+
 export const samplesQuery = (job: Job) =>
   infiniteQueryOptions({
     queryKey: ['samples', job.id, job.state],
@@ -160,8 +173,6 @@ export const sampleBytesQuery = (id: string) =>
     gcTime: 60_000,
     structuralSharing: false,
   })
-
-export const cancelJob = (id: string): Promise<Job> => api().cancelJob({ params: { id } })
 
 /** What to tell a person about an error. */
 export const explain = (error: unknown): string => {

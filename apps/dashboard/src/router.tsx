@@ -11,7 +11,10 @@ const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
 const jobs = createRoute({
   getParentRoute: () => root,
   path: '/',
-  validateSearch: (search: Record<string, unknown>) => parseGroups(search['show']),
+  validateSearch: (search: Record<string, unknown>): { show?: string; archived?: true } => ({
+    ...parseGroups(search['show']),
+    ...(search['archived'] === true && { archived: true }),
+  }),
   component: JobsPage,
 })
 

@@ -2,9 +2,9 @@ import type { Job } from '@kantor/contracts'
 import { Link } from '@tanstack/react-router'
 import { Copyable } from '../frame/copyable.js'
 import { StateMark } from '../frame/state-mark.js'
-import { CancelButton } from './cancel-button.js'
+import { JobActions } from './job-actions.js'
 import styles from './job-head.module.css'
-import { whyHere } from './reasons.js'
+import { whyHere, whyWaits } from './reasons.js'
 
 export function JobHead({ job }: { job: Job }) {
   const tags = Object.entries(job.tags)
@@ -18,13 +18,22 @@ export function JobHead({ job }: { job: Job }) {
         <h1>{job.name}</h1>
         <StateMark state={job.state} />
         <span className={styles['action']}>
-          <CancelButton job={job} />
+          <JobActions job={job} />
         </span>
       </div>
       <p className={styles['reason']} data-bad={job.state === 'failed'}>
         {whyHere(job)}
         {job.message !== null && <> · {job.message}</>}
       </p>
+      {job.waiting && <p className={styles['reason']}>{whyWaits(job.waiting)}</p>}
+      {job.startFrom && (
+        <p className={styles['reason']}>
+          Started from a checkpoint of{' '}
+          <Link to="/jobs/$jobId" params={{ jobId: job.startFrom.jobId }} className={styles['origin']}>
+            job {job.startFrom.jobId.slice(-8)}
+          </Link>
+        </p>
+      )}
       {job.notes !== '' && <p className={styles['notes']}>{job.notes}</p>}
       {tags.length > 0 && (
         <ul className={styles['tags']} aria-label="Tags">

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react'
 import { jobQuery } from '../api.js'
 import { CurvePanel } from '../curve/curve-panel.js'
 import { Failure } from '../frame/notices.js'
+import { AttemptsPanel } from './attempts-panel.js'
 import { CheckpointsPanel } from './checkpoints-panel.js'
 import { EventsPanel } from './events-panel.js'
 import { FailureCard } from './failure-card.js'
@@ -42,6 +43,7 @@ export function JobPage({ jobId }: { jobId: string }) {
         <div className={styles['column']}>
           <SamplesPanel job={job} onStep={setChosenStep} />
           <CheckpointsPanel job={job} />
+          <AttemptsPanel job={job} />
           <EventsPanel job={job} />
           <LogsPanel job={job} />
         </div>

@@ -10,11 +10,14 @@ import { groupNames, parseGroups, readGroups, statesOf } from './state-groups.js
 
 const route = getRouteApi('/')
 
+const address = (names: string, old: boolean) => ({ ...parseGroups(names), ...(old && { archived: true as const }) })
+
 /** Every job, newest first. */
 export function JobsPage() {
   const navigate = route.useNavigate()
-  const groups = readGroups(route.useSearch().show)
-  const jobs = useInfiniteQuery(jobsQuery(statesOf(groups)))
+  const { show, archived = false } = route.useSearch()
+  const groups = readGroups(show)
+  const jobs = useInfiniteQuery(jobsQuery(statesOf(groups), archived))
   const items = jobs.data?.pages.flatMap((page) => page.items) ?? []
   useEffect(() => {
     document.title = 'Jobs · Kantor'
@@ -27,7 +30,7 @@ export function JobsPage() {
         <Chip.Group
           multiple
           value={groups}
-          onChange={(names) => void navigate({ search: parseGroups(names.join(',')), replace: true })}
+          onChange={(names) => void navigate({ search: address(names.join(','), archived), replace: true })}
         >
           <Group gap={6} role="group" aria-label="Show only jobs that are">
             {groupNames.map((name) => (
@@ -37,11 +40,19 @@ export function JobsPage() {
             ))}
           </Group>
         </Chip.Group>
+        <Chip
+          size="xs"
+          variant="outline"
+          checked={archived}
+          onChange={(old) => void navigate({ search: address(show ?? '', old), replace: true })}
+        >
+          archived
+        </Chip>
       </div>
       <div className="sheet">
         {jobs.isPending && <LoadingRows />}
         {jobs.isError && items.length === 0 && <Failure error={jobs.error} retry={() => void jobs.refetch()} />}
-        {jobs.isSuccess && items.length === 0 && <NoJobs filtered={groups.length > 0} />}
+        {jobs.isSuccess && items.length === 0 && <NoJobs filtered={groups.length > 0 || archived} />}
         {items.length > 0 && <JobsTable jobs={items} />}
       </div>
       {jobs.hasNextPage && (
