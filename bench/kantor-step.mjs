@@ -2,6 +2,7 @@
 // reading the losses back is part of what is timed.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { matmulPeak } from './matmul-peak.mjs'
 import { compileMlp2d } from './mlp2d.mjs'
 
 const { values: options } = parseArgs({
@@ -19,7 +20,7 @@ const WARM_STEPS = 1
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
-const models = { dcgan64, mlp2d, growth }
+const models = { dcgan64, mlp2d, growth, peak }
 const result = await models[options.model]()
 console.log(
   JSON.stringify({
@@ -129,6 +130,10 @@ async function growth() {
     memoryGrownMB: median(megabytes.slice(-third)) - median(megabytes.slice(0, third)),
     tensorsGrown: Math.max(...tensors) - Math.min(...tensors),
   }
+}
+
+async function peak() {
+  return { seconds: [0], operationsPerSecond: await matmulPeak(options.mode) }
 }
 
 async function mlp2d() {

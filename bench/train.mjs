@@ -19,10 +19,14 @@ const { values: options } = parseArgs({
   },
 })
 const rounds = Number(options.rounds)
+const { JobSpecInput, operationsPerGeneratorStep } = await import('@kantor/contracts')
+/** Of the authors' defaults on colour images, which is what dcgan64 is. */
+const OPERATIONS = operationsPerGeneratorStep(JobSpecInput.parse({ dataset: 'bench' }), 3)
 const torchPython = process.env['KANTOR_TORCH_PYTHON']
 /** What the heap's own breathing makes of nothing. */
 const GROWTH_MB = 8
 
+const compiled = ['float32', 'bfloat16']
 const kantor = (model, mode) => ({ model, engine: 'kantor', mode })
 const torch = (model, mode) => ({ model, engine: 'torch', mode })
 const candidates = [
@@ -57,13 +61,15 @@ async function measure({ model, engine, mode }, { iterations = model === 'mlp2d'
 // Lowerings are timed once per machine; what that takes is told apart, and the rounds find them known.
 const firstCompile = {}
 const lowerings = {}
-for (const mode of ['float32', 'bfloat16']) {
+for (const mode of compiled) {
   const first = await measure(kantor('dcgan64', mode), { iterations: '1' })
   firstCompile[mode] = first.compileSeconds
   lowerings[mode] = first.lowerings
   process.stderr.write(`compiled with measured lowerings: ${mode} ${first.compileSeconds.toFixed(1)} s\n`)
 }
 const growth = await measure(kantor('growth', 'float32'), { iterations: '2000' })
+const matmulPeak = {}
+for (const mode of compiled) matmulPeak[mode] = (await measure(kantor('peak', mode))).operationsPerSecond
 
 const median = (numbers) => {
   const sorted = numbers.filter((value) => value !== undefined).sort((a, b) => a - b)
@@ -83,7 +89,17 @@ for (let round = 1; round <= rounds; round++) {
 const rows = candidates.map((candidate) => {
   const runs = figures.get(candidate)
   const of = (key) => median(runs.map((figure) => figure[key]))
-  return { ...candidate, secondsPerGeneratorStep: of('secondsPerGeneratorStep'), peakMemoryMB: of('peakMemoryMB') }
+  const secondsPerGeneratorStep = of('secondsPerGeneratorStep')
+  return {
+    ...candidate,
+    secondsPerGeneratorStep,
+    peakMemoryMB: of('peakMemoryMB'),
+    // Of TensorFlow's own large matrix products in that precision, for the networks' arithmetic alone.
+    ...(candidate.model === 'dcgan64' && {
+      shareOfMatmulPeak:
+        OPERATIONS / secondsPerGeneratorStep / matmulPeak[candidate.mode.endsWith('16') ? 'bfloat16' : 'float32'],
+    }),
+  }
 })
 const seconds = (model, engine, ...modes) => {
   const found = rows.filter((row) => row.model === model && row.engine === engine && modes.includes(row.mode))
@@ -103,7 +119,6 @@ const bar = (name, value, op, limit) => ({
   limit,
   pass: value === null ? null : op === '>=' ? value >= limit : value <= limit,
 })
-const compiled = ['float32', 'bfloat16']
 const bf16 = seconds('dcgan64', 'kantor', 'bfloat16')
 const fp32 = seconds('dcgan64', 'kantor', 'float32')
 const authors = seconds('dcgan64', 'torch', 'eager')
@@ -130,7 +145,12 @@ const bars = [
   bar('memory-growth', growth.memoryGrownMB, '<=', GROWTH_MB),
   bar('tensor-growth', growth.tensorsGrown, '<=', 0),
 ]
-const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  node: process.version,
+  matmulPeakGflops: Object.fromEntries(compiled.map((mode) => [mode, Math.round(matmulPeak[mode] / 1e9)])),
+}
 const report = { machine, rounds, rows, firstCompileSeconds: firstCompile, lowerings, bars }
 
 if (options.json) console.log(JSON.stringify(report, null, 2))

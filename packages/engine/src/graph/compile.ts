@@ -1,9 +1,8 @@
 import type { Variable } from '@tensorflow/tfjs-node-gpu'
-import { compileProgram, type Feeds, type Inputs, type Step } from './program.js'
+import { compileProgram, type Feeds, type Inputs, type ProgramOptions, type Step } from './program.js'
 
-export interface CompileOptions<I extends Inputs, O extends string> extends Step<I, O> {
-  variables: readonly Variable[]
-}
+export interface CompileOptions<I extends Inputs, O extends string>
+  extends Step<I, O>, Pick<ProgramOptions, 'variables' | 'precision' | 'chooser'> {}
 
 /** One step as a graph. See `compileProgram`. */
 export interface Compiled<I extends Inputs, O extends string> {
@@ -19,8 +18,8 @@ export interface Compiled<I extends Inputs, O extends string> {
  * @throws CompileError
  */
 export function compile<const I extends Inputs, O extends string>(options: CompileOptions<I, O>): Compiled<I, O> {
-  const { variables, inputs, step } = options
-  const program = compileProgram({ variables, steps: { step: { inputs, step: step as Step['step'] } } })
+  const { inputs, step, ...rest } = options
+  const program = compileProgram({ ...rest, steps: { step: { inputs, step: step as Step['step'] } } })
   return {
     run: (feeds) => program.run('step', feeds as Feeds) as Record<O, Float32Array>,
     push: (some) => program.push(some),

@@ -5,7 +5,7 @@ import { loadTensorFlow } from '../load.js'
 import { convolve, convolveTransposed } from '../ops/convolution.js'
 import { type Plan, plans } from './convolution-plans.js'
 import { type LoweringChooser, measuredLowerings, pinnedLowerings } from './lowerings.js'
-import { compileProgram } from './program.js'
+import { compile } from './compile.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 
@@ -21,28 +21,24 @@ function passes(shape: Shape, to: number, chooser?: LoweringChooser): Record<str
   const [batch, height, width, channels] = shape
   const small = [batch, height / 2, width / 2, to]
   const filter = tf.variable(tf.randomNormal([4, 4, channels, to], 0, 1, 'float32', 1))
-  const program = compileProgram({
+  const program = compile({
     variables: [filter],
-    steps: {
-      step: {
-        inputs: { x: { shape }, dy: { shape: small } },
-        step: ({ x, dy }) => {
-          const along = (images: Tensor, weights: Tensor) => tf.sum(tf.mul(forward(images, weights), dy as Tensor))
-          const [images, weights] = tf.grads(along)([x as Tensor, filter as Variable])
-          return {
-            forward: forward(x as Tensor, filter as Tensor),
-            weights: weights as Tensor,
-            images: images as Tensor,
-            // The image gradient as a layer of its own, as a generator has it.
-            spread: convolveTransposed(dy as Tensor4D, filter as unknown as Tensor4D, 2),
-          }
-        },
-      },
+    inputs: { x: { shape }, dy: { shape: small } },
+    step: ({ x, dy }) => {
+      const along = (images: Tensor, weights: Tensor) => tf.sum(tf.mul(forward(images, weights), dy as Tensor))
+      const [images, weights] = tf.grads(along)([x as Tensor, filter as Variable])
+      return {
+        forward: forward(x as Tensor, filter as Tensor),
+        weights: weights as Tensor,
+        images: images as Tensor,
+        // The image gradient as a layer of its own, as a generator has it.
+        spread: convolveTransposed(dy as Tensor4D, filter as unknown as Tensor4D, 2),
+      }
     },
     ...(chooser && { chooser }),
   })
   try {
-    return program.run('step', { x: wave(sizeOf(shape), 0.7), dy: wave(sizeOf(small), 0.3) })
+    return program.run({ x: wave(sizeOf(shape), 0.7), dy: wave(sizeOf(small), 0.3) })
   } finally {
     program.dispose()
     filter.dispose()
@@ -81,11 +77,7 @@ describe('plans of a convolution', () => {
         y: convolve(x as Tensor4D, filter as unknown as Tensor4D, stride, 'same'),
       })
       try {
-        compileProgram({
-          variables: [filter],
-          steps: { step: { inputs: { x: { shape } }, step: step as never } },
-          chooser: refuse,
-        }).dispose()
+        compile({ variables: [filter], inputs: { x: { shape } }, step, chooser: refuse }).dispose()
       } finally {
         filter.dispose()
       }

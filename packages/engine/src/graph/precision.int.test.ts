@@ -7,7 +7,7 @@ import { leakyRelu, relu } from '../ops/activations.js'
 import { batchNormTraining } from '../ops/batch-norm.js'
 import { convolve, convolveTransposed } from '../ops/convolution.js'
 import type { Precision } from './precision.js'
-import { compileProgram } from './program.js'
+import { compile } from './compile.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 
@@ -32,21 +32,17 @@ function run(precision: Precision): { terms: Float32Array; mean: Float32Array } 
     return tf.reshape(tf.mean(tf.square(tf.matMul(flat, last as unknown as Tensor2D))), [1])
   }
   const one = tf.tensor1d([1])
-  const program = compileProgram({
+  const program = compile({
     variables: [...trained, runningMean, runningVariance],
-    steps: {
-      step: {
-        inputs: { x: { shape: [4, 8, 8, 3] } },
-        step: ({ x }) => {
-          const { value, gradients } = weightedGradients(() => loss(x as Tensor4D), one, trained)
-          const flat = [value, ...gradients].map((tensor): Tensor => tf.reshape(tensor, [-1]))
-          return { terms: tf.concat(flat) }
-        },
-      },
+    inputs: { x: { shape: [4, 8, 8, 3] } },
+    step: ({ x }) => {
+      const { value, gradients } = weightedGradients(() => loss(x as Tensor4D), one, trained)
+      const flat = [value, ...gradients].map((tensor): Tensor => tf.reshape(tensor, [-1]))
+      return { terms: tf.concat(flat) }
     },
     precision,
   })
-  const { terms } = program.run('step', { x: Float32Array.from({ length: 4 * 192 }, (_, i) => Math.sin(i * i)) })
+  const { terms } = program.run({ x: Float32Array.from({ length: 4 * 192 }, (_, i) => Math.sin(i * i)) })
   const [mean] = program.read([runningMean])
   program.dispose()
   tf.dispose([...trained, runningMean, runningVariance, one])
