@@ -107,7 +107,10 @@ export async function quarantineCheckpoint(
     )
     const next = await newestCheckpointIn(tx, fence.jobId)
     if (rows[0]) {
-      const way = next ? `the one of step ${next.step} is used` : 'none is left, training starts again at step 0'
+      const again = next ?? (await startCheckpointIn(tx, job))
+      const way = next
+        ? `the one of step ${next.step} is used`
+        : `none is left, training starts again at step ${again?.step ?? 0}`
       const message = `the checkpoint of step ${rows[0].step} was put aside, ${fault}; ${way}`
       await noteJob(tx, job, { reason: 'checkpoint_corrupt', message, actor: job.workerId! })
     }

@@ -17,6 +17,7 @@ import {
   askJob,
   type Database,
   deleteJob,
+  drawTickets,
   finishAttempt,
   getCheckpoint,
   getJob,
@@ -25,9 +26,11 @@ import {
   markRunning,
   patchJob,
   reconcile,
+  registerWorker,
   renewLease,
   retireCheckpoints,
   setArchived,
+  whyWaiting,
 } from './index.js'
 import { transaction } from './database.js'
 import { lockJob, moveJob } from './transition.js'
@@ -299,4 +302,25 @@ test('what is mutable changes, and only what was named', async () => {
   expect(await patchJob(db, job.id, { priority: 3, tags: {} })).toEqual({ ...job, priority: 3, tags: {} })
   expect(await patchJob(db, job.id, { name: 'b', notes: '' })).toMatchObject({ name: 'b', notes: '', priority: 3 })
   await expect(patchJob(db, unknownId, { name: 'b' })).rejects.toMatchObject({ code: 'not-found' })
+})
+
+test('a new priority counts from the next look at the queue', async () => {
+  await db.pool.query('TRUNCATE worker, job CASCADE')
+  const jobs = [await submit(db), await submit(db), await submit(db)]
+  await patchJob(db, jobs[2]!.id, { priority: 1 })
+  await patchJob(db, jobs[0]!.id, { priority: 900 })
+  await registerWorker(db, {
+    id: 'worker-1',
+    host: 'h',
+    pid: 1,
+    deviceClass: 'cpu',
+    device: 'a device',
+    slots: 1,
+    versions: {},
+  })
+
+  const waiting = await whyWaiting(db, [jobs[0]!.id])
+
+  expect((await drawTickets(db)).map(({ jobId }) => jobId)).toEqual([jobs[2]!.id, jobs[1]!.id])
+  expect(waiting.get(jobs[0]!.id)).toMatchObject({ jobsAhead: 2, reason: 'slots_busy' })
 })
