@@ -36,7 +36,11 @@ function fastest(milliseconds: ReadonlyMap<Plan, number>): Plan {
 
 /** Different inputs per call, or equal nodes would be merged. */
 const COPIES = 2
-const ROUNDS = 4
+/** Timing ends when so many rounds in a row found nothing faster: on a busy machine the shortest times come late. */
+const STEADY_ROUNDS = 3
+const MAX_ROUNDS = 20
+/** What counts as faster than the shortest time so far. */
+const FASTER = 0.97
 
 /** The shortest time of each plan in ms. */
 function timePlans(problem: Convolution): Map<Plan, number> {
@@ -61,20 +65,33 @@ function timePlans(problem: Convolution): Map<Plan, number> {
         inputs.flatMap((input) => Object.values(input).map(({ ready }) => ready)),
       ),
     )
-    const times = new Map<Plan, number>()
-    // The first round prepares; rounds are interleaved, so that a burst of other work hits all plans.
-    for (let round = 0; round <= ROUNDS; round++) {
-      plans.forEach((plan, i) => {
-        const start = performance.now()
-        takeValues(session.run([], [fetches[i] as string]))
-        const elapsed = (performance.now() - start) / COPIES
-        if (round > 0) times.set(plan, Math.min(times.get(plan) ?? Infinity, elapsed))
-      })
+    const run = (fetch: string): number => {
+      const start = performance.now()
+      takeValues(session.run([], [fetch]))
+      return (performance.now() - start) / COPIES
     }
-    return times
+    // The first calls prepare.
+    fetches.forEach(run)
+    return shortestTimes(new Map(plans.map((plan, i) => [plan, () => run(fetches[i] as string)])))
   } finally {
     session.dispose()
   }
+}
+
+/** Rounds are interleaved, so that a burst of other work hits all plans. */
+function shortestTimes(runs: ReadonlyMap<Plan, () => number>): Map<Plan, number> {
+  const times = new Map<Plan, number>()
+  for (let round = 0, steady = 0; round < MAX_ROUNDS && steady < STEADY_ROUNDS; round++) {
+    let isSteady = true
+    for (const [plan, run] of runs) {
+      const before = times.get(plan) ?? Infinity
+      const elapsed = run()
+      if (elapsed < FASTER * before) isSteady = false
+      times.set(plan, Math.min(before, elapsed))
+    }
+    steady = isSteady ? steady + 1 : 0
+  }
+  return times
 }
 
 interface Noise {
