@@ -79,7 +79,8 @@ function backendsOf(row, own) {
 
 /** Runs the files that hold such tests, and of them those tests alone. */
 function runTests(rows) {
-  const files = testFiles().filter((file) => /['"`]F\d+: |['"`]F\d+['"`]/.test(readFileSync(join(root, file), 'utf8')))
+  const named = new RegExp(`['"\`](${rows.join('|')}): `)
+  const files = testFiles().filter((file) => named.test(readFileSync(join(root, file), 'utf8')))
   const output = join(root, 'test-output')
   const report = join(output, 'jest-faults.json')
   mkdirSync(output, { recursive: true })
