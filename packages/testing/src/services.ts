@@ -94,7 +94,8 @@ export async function startServices(choice: ServiceChoice = {}): Promise<Service
   }
 }
 
-// Data here is thrown away, so nothing waits for the disk; a process kill still loses nothing.
+// Data here is thrown away, so nothing waits for the disk. A kill of this server would lose its last commits: for that there is
+// `startProcessStack`, whose Postgres has them out of the process before it acknowledges them.
 function startTestPostgres(directory: string): Promise<EmbeddedPostgres> {
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', shared_buffers: '32MB' }
   return startPostgres({ directory: join(directory, 'postgres'), settings })
