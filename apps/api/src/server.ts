@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { hasKeys, migrate, openDatabase } from '@kantor/db'
-import { openQueue } from '@kantor/queue'
+import { openQueue, QueueUnusable } from '@kantor/queue'
 import { createLogger, loadEnvOrExit, repoRoot, runUntilSignal, whenParentIsGone } from '@kantor/runtime'
 import { openStore, StoreUnusable } from '@kantor/storage'
 import { buildApp } from './app.js'
@@ -13,6 +13,7 @@ import { waitFor } from './wait-for.js'
 const EXIT_CONFIG = 78
 /** For requests under way; a container runtime should allow a little more. */
 const GRACE_MS = 12_000
+const IDLE_SWEEP_MS = 100
 
 // Also while a service is waited for: until there is something to close, leaving is enough.
 let leave: () => void = () => process.exit(1)
@@ -34,15 +35,12 @@ const queue = await waitFor(
   'queue',
   () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
   log,
-)
+).catch(refuseUnusable)
 const store = await waitFor(
   'object store',
   () => openStore({ directory: join(env.dataDir, 'objects'), s3 }),
   log,
-).catch((error: unknown) => {
-  if (!(error instanceof StoreUnusable)) throw error
-  return refuse(error.message)
-})
+).catch(refuseUnusable)
 
 let isShuttingDown = false
 const dispatcher = startDispatcher({ db, queue, store, log })
@@ -59,8 +57,11 @@ const app = await buildApp({
 
 const shutdown = runUntilSignal(log, { graceMs: GRACE_MS }, async () => {
   isShuttingDown = true
-  // Stops listening, lets requests finish, ends idle connections.
+  // Stops listening, lets requests finish, ends idle connections; again and again, since a reply that was under way keeps its connection
+  // alive for another minute.
+  const sweeping = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS)
   await app.close()
+  clearInterval(sweeping)
   await dispatcher.close()
   await Promise.all([queue.close(), store.close()])
   await db.close()
@@ -86,6 +87,12 @@ function urlHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   if (host === '::') return '[::1]'
   return host.includes(':') ? `[${host}]` : host
+}
+
+/** A service that answers and would lose what it is given. */
+function refuseUnusable(error: unknown): never {
+  if (error instanceof StoreUnusable || error instanceof QueueUnusable) refuse(error.message)
+  throw error
 }
 
 function refuse(problem: string): never {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '@kantor/db'
-import { openQueue } from '@kantor/queue'
+import { openQueue, QueueUnusable } from '@kantor/queue'
 import { createLogger, loadEnvOrExit, whenParentIsGone } from '@kantor/runtime'
 import { openStore, StoreUnusable } from '@kantor/storage'
 import { DeviceUnusable, findDevice } from './device.js'
@@ -29,10 +29,11 @@ if (env.databaseUrl === undefined) {
   process.exit(EXIT_CONFIG)
 }
 const log = createLogger(env, 'worker')
+const unusable = [DeviceUnusable, StoreUnusable, QueueUnusable]
 /** What waiting does not cure is said, without a stack: a person has to change a setting. */
 const refuse = (error: unknown): never => {
-  if (!(error instanceof DeviceUnusable || error instanceof StoreUnusable)) throw error
-  process.stderr.write(`${error.message}\n`)
+  if (!unusable.some((kind) => error instanceof kind)) throw error
+  process.stderr.write(`${(error as Error).message}\n`)
   process.exit(EXIT_CONFIG)
 }
 const device = await findDevice(env).catch(refuse)
@@ -45,7 +46,7 @@ const queue = await outlast(
   'queue',
   () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
   waiting,
-)
+).catch(refuse)
 const openObjects = () => openStore({ directory: join(env.dataDir, 'objects'), s3 })
 const store = await outlast('object store', openObjects, waiting).catch(refuse)
 await sweepSpool({ db, dataDir: env.dataDir, log }).catch((error: unknown) =>

@@ -2,7 +2,7 @@ import { AppError } from '@kantor/contracts'
 import { WaitingError } from 'bullmq'
 import type { Backend, BullQueue, BullTicket, BullWorker, Process, ReportError, WorkerSettings } from './backend.js'
 import { withBackOff, within } from './deadline.js'
-import { messageOf } from './failure.js'
+import { messageOf, QueueUnusable } from './failure.js'
 import {
   type Consumer,
   type ConsumeOptions,
@@ -29,11 +29,15 @@ const closeMs = 5_000
 /** Connects (for at most 30 s) and builds the queue. */
 export async function openBullQueue(backend: Backend, times: LockTimes, report: ReportError): Promise<TicketQueue> {
   try {
-    const queues = await withBackOff(connectMs, () => within(callMs, connectAndBuild(backend, report), 'connecting'))
+    const queues = await withBackOff(
+      connectMs,
+      () => within(callMs, connectAndBuild(backend, report), 'connecting'),
+      (error) => error instanceof QueueUnusable,
+    )
     return new BullTicketQueue(backend, queues, times, report)
   } catch (error) {
     await backend.close().catch(report)
-    throw unavailable(backend, error)
+    throw error instanceof QueueUnusable ? error : unavailable(backend, error)
   }
 }
 

@@ -12,3 +12,8 @@ export function messageOf(error: unknown): string {
   const message = typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : ''
   return message !== '' ? message : (codeOf(error) ?? 'no reason given')
 }
+
+/** The server answers, and must not hold our tickets. The message says why and what to do. */
+export class QueueUnusable extends Error {
+  override name = 'QueueUnusable'
+}

@@ -1,4 +1,5 @@
 export { type LockTimes } from './bull-queue.js'
+export { QueueUnusable } from './failure.js'
 export { openQueue, type QueueOptions } from './open-queue.js'
 export {
   type Consumer,

@@ -14,7 +14,7 @@ export interface QueueOptions {
   lockTimes?: LockTimes | undefined
 }
 
-/** Connects for at most 30 s, then rejects with AppError `dependency-unavailable`. Call `close` when done. */
+/** Connects for at most 30 s, then rejects with AppError `dependency-unavailable`; QueueUnusable at once. Call `close` when done. */
 export function openQueue(options: QueueOptions): Promise<TicketQueue> {
   const report = rateLimited(options.onError ?? (() => {}))
   const backend = options.redisUrl

@@ -45,6 +45,22 @@ if (redisUrl && redisServer) {
     return behindProxy(redisUrl, (proxied) => openQueue({ redisUrl: proxied, databaseUrl }))
   })
 
+  describe('Redis that evicts', () => {
+    test('F37: is refused at once, with the setting and the remedy', async () => {
+      const redis = new Redis(redisUrl)
+      await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
+      const refused = openQueue({ redisUrl, databaseUrl })
+      await expect(refused).rejects.toMatchObject({
+        name: 'QueueUnusable',
+        message: expect.stringMatching(/^REDIS_URL: .*allkeys-lru.*noeviction/),
+      })
+
+      await redis.config('SET', 'maxmemory-policy', 'noeviction')
+      await (await openQueue({ redisUrl, databaseUrl })).close()
+      redis.disconnect()
+    })
+  })
+
   describe('Redis that is killed and comes back', () => {
     test('tickets that its log holds are delivered, and new ones after them', async () => {
       await emptyRedis(redisUrl)

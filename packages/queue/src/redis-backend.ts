@@ -1,6 +1,7 @@
 import { Queue, Worker } from 'bullmq'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Backend, ReportError } from './backend.js'
+import { QueueUnusable } from './failure.js'
 
 /** One Redis may serve several programs. */
 const prefix = 'kantor'
@@ -34,7 +35,7 @@ export function redisBackend(url: string, report: ReportError): Backend {
         if (connection.status === 'wait' || connection.status === 'end') await connection.connect()
         else if (connection.status !== 'ready') throw new Error(`Redis connection is ${connection.status}`)
       }
-      await calls.ping()
+      await refuseEviction(calls)
     },
     queue: (name) => new Queue(name, { connection: calls, prefix }),
     worker: (name, processor, settings) => new Worker(name, processor, { connection: work, prefix, ...settings }),
@@ -43,6 +44,19 @@ export function redisBackend(url: string, report: ReportError): Backend {
       work.disconnect()
     },
   }
+}
+
+/**
+ * Under another policy a full Redis throws away what BullMQ believes to be there. A job loses nothing by it, but waits for a ticket without
+ * end; and nobody would be told.
+ */
+async function refuseEviction(redis: Redis): Promise<void> {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(await redis.info('memory'))?.[1]
+  if (policy === undefined || policy === 'noeviction') return
+  throw new QueueUnusable(
+    `REDIS_URL: this Redis evicts keys when it is full (maxmemory-policy ${policy}), tickets among them; run ` +
+      '`redis-cli config set maxmemory-policy noeviction` and put the setting into its configuration, or take another Redis',
+  )
 }
 
 /**
