@@ -1,5 +1,4 @@
 // What becomes of jobs when tickets are lost, doubled, or cannot be put into the queue: real dispatcher, real queue, real claims.
-import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Job } from '@kantor/contracts'
@@ -13,7 +12,7 @@ import { type Dispatcher, startDispatcher } from './dispatcher.js'
 // Module level: which backends exist must be known before the tests run.
 const services = await startServices({ s3: false })
 afterAll(() => services.stop())
-const { redisUrl } = services
+const { redisServer, redisUrl } = services
 const backends = (['postgres', 'redis'] as const).filter((name) => name === 'postgres' || redisUrl !== undefined)
 
 const log = createLogger({ logLevel: 'silent' }, 'test')
@@ -51,7 +50,7 @@ describe.each(backends)('tickets in %s', (backend) => {
   /** All that a backend holds is gone, as after FLUSHALL or a lost volume. */
   async function loseTickets(): Promise<void> {
     if (backend === 'redis') {
-      execFileSync('redis-cli', ['-u', redisUrl!, 'flushall'])
+      await redisServer!.flush()
     } else {
       const { rows } = await rig.db.pool.query<{ name: string }>(
         `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
@@ -213,17 +212,16 @@ describe.each(backends)('tickets in %s', (backend) => {
   })
 
   if (backend === 'redis') {
-    const setMaxMemory = (bytes: number) =>
-      execFileSync('redis-cli', ['-u', redisUrl!, 'config', 'set', 'maxmemory', String(bytes)])
+    const setMaxMemory = (bytes: number) => redisServer!.set('maxmemory', String(bytes))
 
     test('F37: a full Redis takes no tickets, every POST is a 201, and the backlog drains when there is room', async () => {
       const queue = await open()
       const seen = await aWorker(queue, 10)
-      setMaxMemory(1)
+      await setMaxMemory(1)
       dispatch(queue)
       const jobs = await submitMany(20)
       await sleep(500)
-      setMaxMemory(0)
+      await setMaxMemory(0)
 
       await until('all claimed', () => seen.claimed.length >= 20)
       await expectOnceEach(jobs, seen.claimed)

@@ -12,6 +12,8 @@ export interface RedisServer {
   kill(): Promise<void>
   /** Deletes everything in it. */
   flush(): Promise<void>
+  /** Changes a setting while it runs. */
+  set(setting: string, value: string): Promise<void>
   /** Starts it again on the same port with the same data. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -29,12 +31,8 @@ export async function startRedis(): Promise<RedisServer | undefined> {
   return {
     url: `redis://127.0.0.1:${port}`,
     kill: () => server.stop('SIGKILL'),
-    async flush() {
-      const socket = createConnection({ port, host: '127.0.0.1' })
-      socket.end('FLUSHALL\r\n')
-      // Its end comes after the answer: the server closes when it has read ours.
-      await once(socket.resume(), 'close')
-    },
+    set: (setting, value) => send(port, `CONFIG SET ${setting} ${value}`),
+    flush: () => send(port, 'FLUSHALL'),
     async restart() {
       await server.stop()
       server = await serve(directory, port)
@@ -44,6 +42,15 @@ export async function startRedis(): Promise<RedisServer | undefined> {
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** One command as a line, which Redis takes too; rejects with what it says against it. */
+async function send(port: number, command: string): Promise<void> {
+  const socket = createConnection({ port, host: '127.0.0.1' })
+  socket.write(`${command}\r\n`)
+  const [reply] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  if (!reply.toString().startsWith('+')) throw new Error(`redis: ${command}: ${reply.toString().trim()}`)
 }
 
 function serve(directory: string, port: number): Promise<ChildServer> {
