@@ -1,6 +1,7 @@
 // Whole worker processes from dist: `npx tsc -b apps/worker` first.
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
@@ -53,10 +54,10 @@ describe('the worker process', () => {
   const issueTicket = (jobId: string) => queue.enqueue([{ jobId, ticketNo: ticketNo++, deviceClass: 'cpu' }])
   const trainerOf = ({ lines }: WorkerProcess) => until(() => lines.find(({ msg }) => msg === 'training')?.pid)
 
-  function startProcess(env: NodeJS.ProcessEnv = {}): WorkerProcess {
+  function startProcess(env: NodeJS.ProcessEnv = {}, stderr: 'pipe' | number = 'pipe'): WorkerProcess {
     const child = fork(compiled('main.js'), {
       execArgv: [],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', stderr, 'ipc'],
       env: {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],
@@ -68,7 +69,7 @@ describe('the worker process', () => {
     })
     const lines: LogLine[] = []
     let text = ''
-    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk
       lines.splice(0, Infinity, ...text.split('\n').flatMap(parseLine))
     })
@@ -77,8 +78,8 @@ describe('the worker process', () => {
     return worker
   }
 
-  async function startWorker(): Promise<WorkerProcess> {
-    const worker = startProcess()
+  async function startWorker(stderr?: number): Promise<WorkerProcess> {
+    const worker = startProcess({}, stderr)
     const [message] = (await once(worker.child, 'message')) as [unknown]
     expect(message).toEqual({ type: 'ready', workerId: expect.any(String) })
     return worker
@@ -125,6 +126,22 @@ describe('the worker process', () => {
     expect((await rig.curve(job.id)).w_estimate!.x).toHaveLength(400)
     expect((await listCheckpoints(rig.db, job.id, { limit: 1 })).items[0]!.step).toBe(400)
     expect((await getJob(rig.db, job.id))!.attempt).toBe(2)
+  })
+
+  test.each(['closed', 'full'] as const)('F34: a log that is %s holds nothing up', async (kind) => {
+    const pipe = kind === 'full' ? fullPipe(join(services.directory, 'full-log')) : undefined
+    const { child } = await startWorker(pipe?.end)
+    if (kind === 'closed') child.stderr!.destroy()
+    const job = await rig.submit({ budget: { generatorSteps: 60 } })
+    await issueTicket(job.id)
+
+    await until(async () => (await stateOf(rig.db, job.id)).state === 'succeeded')
+
+    expect(await stateOf(rig.db, job.id)).toMatchObject({ attempt: 1 })
+    child.kill('SIGTERM')
+    const [code] = (await once(child, 'exit')) as [number | null]
+    expect(code).toBe(0)
+    pipe?.close()
   })
 
   test('registers again when its row was removed, as that of a worker silent for a day is', async () => {
@@ -215,6 +232,25 @@ describe('the worker process', () => {
     expect(slow.stderr()).toContain('npx kantor doctor')
   })
 })
+
+/** A pipe into which nothing fits any more, and which nobody reads; writing to `end` waits. */
+function fullPipe(path: string): { end: number; close(): void } {
+  execFileSync('mkfifo', [path])
+  const held = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const end = openSync(path, constants.O_WRONLY)
+  try {
+    for (;;) writeSync(held, Buffer.alloc(4096, 46))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+  }
+  return {
+    end,
+    close() {
+      closeSync(end)
+      closeSync(held)
+    },
+  }
+}
 
 function parseLine(line: string): LogLine[] {
   try {

@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { openStderr } from './stderr.js'
 
 export type Logger = pino.Logger
 
@@ -25,7 +26,7 @@ export function withoutSecrets(line: string): string {
   return secretsInText.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), line)
 }
 
-/** JSON lines on stderr, one per event; stdout belongs to the commands' own output. Written synchronously: nothing is lost at exit. */
+/** JSON lines on stderr, one per event; stdout belongs to the commands' own output. */
 export function createLogger(env: { logLevel: string }, name: string, destination?: pino.DestinationStream): Logger {
   return pino(
     {
@@ -36,6 +37,6 @@ export function createLogger(env: { logLevel: string }, name: string, destinatio
       formatters: { level: (label) => ({ level: label }) },
       hooks: { streamWrite: withoutSecrets },
     },
-    destination ?? pino.destination({ dest: 2, sync: true }),
+    destination ?? openStderr(),
   )
 }
