@@ -61,13 +61,15 @@ describe('Outbox', () => {
   })
 
   test('F23: a third checkpoint waits until one of two is taken care of, and says what for', async () => {
-    const { sent, outbox } = anOutbox()
+    const { sent, clock, outbox } = anOutbox()
     await outbox.artifact(aCheckpoint(1))
     await outbox.artifact(aCheckpoint(2))
 
     const third = outbox.artifact(aCheckpoint(3))
     await nextTurn()
     expect(sent).toHaveLength(2)
+    expect(outbox.waitsFor).toBeUndefined()
+    clock.seconds = 3
     expect(outbox.waitsFor).toBe('object_store')
     outbox.acknowledge(0)
     await third

@@ -6,6 +6,7 @@ type Body = Acknowledged extends infer M ? (M extends { seq: number } ? Omit<M, 
 
 const POINTS_PER_MESSAGE = 256
 const SECONDS_BETWEEN_MESSAGES = 0.2
+const WORTH_TELLING_SECONDS = 3
 /**
  * Unacknowledged messages of each kind. About 4 000 points wait at most when the supervisor cannot write. One checkpoint is on its way
  * and one waits in the spool: the third holds training at a step boundary until the store has taken the first. Samples are small.
@@ -23,7 +24,7 @@ export class Outbox {
   #sentAt = -Infinity
   #seq = 0
   #open = true
-  #waitsFor: Obstacle | undefined
+  #wait: { for: Obstacle; since: number } | undefined
   #wake: () => void = () => {}
 
   /** `clock` in seconds of training. */
@@ -70,20 +71,20 @@ export class Outbox {
     this.#wake()
   }
 
-  /** What holds the loop up just now. */
+  /** What has been holding the loop up for a while. A busy store does so all the time, for moments. */
   get waitsFor(): Obstacle | undefined {
-    return this.#waitsFor
+    return this.#wait && this.#clock() - this.#wait.since >= WORTH_TELLING_SECONDS ? this.#wait.for : undefined
   }
 
   /** Resolves when one more of `kind` may wait. Asked before an artifact is written, so that the spool never holds more than its window. */
   async room(kind: Kind): Promise<void> {
     while (this.#open && this.#count(kind) >= windows[kind]) {
-      this.#waitsFor = kind === 'points' ? 'database' : 'object_store'
+      this.#wait ??= { for: kind === 'points' ? 'database' : 'object_store', since: this.#clock() }
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
-    this.#waitsFor = undefined
+    this.#wait = undefined
   }
 
   async #post(body: Body): Promise<void> {
