@@ -193,6 +193,8 @@ describe('kantor up', () => {
     expect(await until(async () => ((await kantor(['job', 'list'])).code === 4 ? true : undefined))).toBe(true)
     expect(await kantor(['key', 'revoke', id])).toMatchObject({ code: 0 })
     expect(await kantor(['key', 'revoke', id])).toMatchObject({ code: 3 })
+    // With the last key gone it answers this machine again, as soon as it has noticed.
+    expect(await until(async () => ((await kantor(['job', 'list'])).code === 0 ? true : undefined))).toBe(true)
   })
 
   testWithTensorFlow('the worker is listed, drained and enabled', async () => {

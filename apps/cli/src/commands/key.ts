@@ -58,14 +58,16 @@ function create(): Command {
     })
 }
 
-const limit = (value: string) => (value === 'none' ? null : wholeNumber(0, MOST_RUNNING)(value))
+// Not null: commander turns a parser's null into ''.
+const limit = (value: string) => (value === 'none' ? value : wholeNumber(0, MOST_RUNNING)(value))
 
 function set(): Command {
   return new Command('set')
     .description('Change how many jobs of a key may run at once; what runs goes on')
     .argument('<id>')
     .requiredOption('--max-running <n>', 'a number, or "none"', limit)
-    .action(async (id: string, { maxRunning }: { maxRunning: number | null }, command: Command) => {
+    .action(async (id: string, options: { maxRunning: number | 'none' }, command: Command) => {
+      const maxRunning = options.maxRunning === 'none' ? null : options.maxRunning
       const known = await withDatabase(command, (db, { setMaxRunning }) => setMaxRunning(db, id, maxRunning))
       if (!known) throw new Failure('notFound', `there is no key ${id}`, { remedy: 'kantor key list shows them' })
       note(maxRunning === null ? `key ${id} has no limit` : `key ${id} may have ${maxRunning} jobs running at once`)
