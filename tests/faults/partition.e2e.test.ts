@@ -7,7 +7,7 @@ import {
   startProcessStack,
   whyNoNamespaces,
 } from '@kantor/testing'
-import { isFull, LIMIT_MS, until, Victims } from './rig.js'
+import { isFull, LIMIT_MS, splitByWork, until, Victims } from './rig.js'
 
 const obstacle = whyNoNamespaces()
 if (obstacle !== null) console.warn(`NOT TESTED WITH HOSTS OF THEIR OWN: ${obstacle}`)
@@ -42,14 +42,14 @@ describe('two worker hosts', () => {
   test(
     'F27: one is cut off from the database in mid training: it lets go by itself, the other takes over, the weights are the same',
     async () => {
-      const [lost, other] = workers as [ServiceProcess, ServiceProcess]
-      await lost.start()
+      await Promise.all(workers.map((worker) => worker.start()))
       const { id } = await victims.submit('F27')
       await victims.underway(id)
-      await other.start()
+      const { busy: lost, idle: other } = splitByWork(workers)
+      const wire = workers.indexOf(lost)
       const before = lost.lines.length
 
-      if (hosts) hosts.cut(0)
+      if (hosts) hosts.cut(wire)
       else lost.signal('SIGSTOP')
       await until(async () => (await victims.look(id)).epoch === 2)
       if (hosts) {
@@ -58,7 +58,7 @@ describe('two worker hosts', () => {
         const { items } = await stack.client.listEvents({ params: { id } })
         const takenOver = items.filter(({ to }) => to === 'starting').at(-1)!
         expect(Date.parse(String(gaveUp?.['time']))).toBeLessThan(Date.parse(takenOver.at))
-        hosts.mend(0)
+        hosts.mend(wire)
       } else lost.signal('SIGCONT')
 
       await victims.end(id)

@@ -1,6 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isTerminal, type Job } from '@kantor/contracts'
-import { checkInvariants, isOnPath, type ProcessStack, smallJob, type SmallJob, weightsHash } from '@kantor/testing'
+import {
+  checkInvariants,
+  childrenOf,
+  isOnPath,
+  type ProcessStack,
+  type ServiceProcess,
+  smallJob,
+  type SmallJob,
+  weightsHash,
+} from '@kantor/testing'
 import { expect } from '@jest/globals'
 
 /** `npm run test:faults`: outages and waits as long as the fault matrix says, with the lease that production has. */
@@ -25,6 +34,14 @@ export async function until<T>(
     if (found) return found
     await sleep(100)
   }
+}
+
+/** Of these workers the one that trains; a job may be over before another could be started, so both are there first. */
+export function splitByWork(workers: ServiceProcess[]): { busy: ServiceProcess; idle: ServiceProcess } {
+  const busy = workers.find(({ pid }) => pid !== undefined && childrenOf(pid).length > 0)
+  const idle = workers.find((worker) => worker !== busy)
+  if (!busy || !idle) throw new Error('no worker trains')
+  return { busy, idle }
 }
 
 /** Steps of a job that is struck: some seconds of training. */

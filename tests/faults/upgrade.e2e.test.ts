@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { isTerminal } from '@kantor/contracts'
 import { checkInvariants, type ProcessStack, startProcessStack } from '@kantor/testing'
-import { LIMIT_MS, until, Victims } from './rig.js'
+import { LIMIT_MS, splitByWork, until, Victims } from './rig.js'
 
 describe('workers of two releases', () => {
   let stack: ProcessStack
@@ -17,18 +17,18 @@ describe('workers of two releases', () => {
   test(
     'F30: workers are exchanged one for another in mid training, and the job goes on to the same bits',
     async () => {
-      const [worker] = stack.workers
-      const { id } = await victims.submit('F30')
-      await victims.underway(id)
       const successor = stack.newWorker()
       await successor.start()
+      const { id } = await victims.submit('F30')
+      await victims.underway(id)
+      const { busy } = splitByWork([...stack.workers, successor])
 
-      expect(await worker!.stop()).toBe(0)
+      expect(await busy.stop()).toBe(0)
 
       await victims.end(id)
       expect(await victims.look(id)).toMatchObject({ epoch: 2, crashes: 0 })
       await victims.expectInvariants()
-      await worker!.start()
+      await busy.start()
       expect(await successor.stop()).toBe(0)
     },
     LIMIT_MS,
