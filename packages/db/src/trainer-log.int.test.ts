@@ -86,6 +86,7 @@ describe('the log of an attempt', () => {
     await appendLog(db, fence, [{ ...line('old'), ageMs: 60_000 }, line('new')])
 
     const [old, recent] = await readLog(db, job.id, { tail: 10 })
-    expect(Date.parse(recent!.at) - Date.parse(old!.at)).toBe(60_000)
+    // The database reads its clock line by line.
+    expect(Math.abs(Date.parse(recent!.at) - Date.parse(old!.at) - 60_000)).toBeLessThan(1000)
   })
 })

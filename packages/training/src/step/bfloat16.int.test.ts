@@ -100,5 +100,5 @@ describe('bfloat16 beside float32', () => {
     expect(mean(float32)).toBeLessThan(0.85 * mean(untrained))
     expect(mean(bfloat16) - mean(float32)).toBeLessThan(spread)
     expect(Math.max(...bfloat16)).toBeLessThan(Math.max(...float32) + spread)
-  })
+  }, 300_000)
 })
