@@ -65,6 +65,9 @@ export async function runAttempt(deps: WorkerDeps, jobId: string, shutdown: Shut
   const log = deps.log.child({ jobId, attempt: claim.epoch })
   log.info({ spec: claim.job.spec, resumeStep: claim.resume?.step ?? null }, 'claimed')
   const intent = new Intent()
+  // A pause or stop that an earlier attempt left unfinished: nothing must be begun, or rolled back, before it is heeded.
+  if (claim.job.state === 'pausing') intent.raise('pause')
+  if (claim.job.state === 'stopping') intent.raise('stop')
   const stopFollowing = follow(shutdown, intent)
   const meter = new ProgressMeter(claim.job.spec, planBudget(claim.job.spec, claim.dataset.numImages))
   const trainer: TrainerTold = {}
