@@ -1,5 +1,4 @@
 // What can go wrong between a trainer's step and a checkpoint that is listed.
-import { createServer } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { S3Settings } from '@kantor/runtime'
 import {
@@ -102,24 +101,6 @@ describe('the commit of a checkpoint, objects on S3, tickets in postgres', () =>
     },
     LIMIT_MS,
   )
-
-  test('F25: a worker refuses an object store that ignores If-None-Match, and says what to do', async () => {
-    const careless = createServer((request, response) => {
-      request.resume()
-      request.on('end', () => response.writeHead(200, { 'content-length': '0' }).end())
-    })
-    await new Promise<void>((resolve) => careless.listen(0, '127.0.0.1', resolve))
-    const address = careless.address()
-    const endpoint = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
-
-    const other = stack.newWorker({ S3_ENDPOINT: endpoint })
-    const refused = await other.start().catch((error: Error) => error.message)
-    careless.close()
-
-    expect(refused).toContain('ended (78)')
-    expect(refused).toContain('S3_ENDPOINT')
-    expect(refused).toContain('If-None-Match')
-  })
 })
 
 const after = (ms: number) => new Promise<string>((resolve) => setTimeout(resolve, ms, 'still there'))

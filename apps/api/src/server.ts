@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { hasKeys, migrate, openDatabase } from '@kantor/db'
 import { openQueue, QueueUnusable } from '@kantor/queue'
 import { createLogger, loadEnvOrExit, repoRoot, runUntilSignal, whenParentIsGone } from '@kantor/runtime'
-import { openStore, StoreUnusable } from '@kantor/storage'
+import { openStore } from '@kantor/storage'
 import { buildApp } from './app.js'
 import { startDispatcher } from './dispatcher.js'
 import { isLoopback } from './loopback.js'
@@ -38,9 +38,9 @@ const queue = await waitFor(
 ).catch(refuseUnusable)
 const store = await waitFor(
   'object store',
-  () => openStore({ directory: join(env.dataDir, 'objects'), s3 }),
+  () => openStore({ directory: join(env.dataDir, 'objects'), s3, warn: (message) => log.warn(message) }),
   log,
-).catch(refuseUnusable)
+)
 
 let isShuttingDown = false
 const dispatcher = startDispatcher({ db, queue, store, log })
@@ -91,7 +91,7 @@ function urlHost(host: string): string {
 
 /** A service that answers and would lose what it is given. */
 function refuseUnusable(error: unknown): never {
-  if (error instanceof StoreUnusable || error instanceof QueueUnusable) refuse(error.message)
+  if (error instanceof QueueUnusable) refuse(error.message)
   throw error
 }
 

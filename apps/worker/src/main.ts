@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openDatabase } from '@kantor/db'
 import { openQueue, QueueUnusable } from '@kantor/queue'
 import { createLogger, loadEnvOrExit, whenParentIsGone } from '@kantor/runtime'
-import { openStore, StoreUnusable } from '@kantor/storage'
+import { openStore } from '@kantor/storage'
 import { DeviceUnusable, findDevice } from './device.js'
 import { outlast } from './patience.js'
 import { sweepSpool } from './sweep-spool.js'
@@ -29,7 +29,7 @@ if (env.databaseUrl === undefined) {
   process.exit(EXIT_CONFIG)
 }
 const log = createLogger(env, 'worker')
-const unusable = [DeviceUnusable, StoreUnusable, QueueUnusable]
+const unusable = [DeviceUnusable, QueueUnusable]
 /** What waiting does not cure is said, without a stack: a person has to change a setting. */
 const refuse = (error: unknown): never => {
   if (!unusable.some((kind) => error instanceof kind)) throw error
@@ -47,8 +47,9 @@ const queue = await outlast(
   () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
   waiting,
 ).catch(refuse)
-const openObjects = () => openStore({ directory: join(env.dataDir, 'objects'), s3 })
-const store = await outlast('object store', openObjects, waiting).catch(refuse)
+const openObjects = () =>
+  openStore({ directory: join(env.dataDir, 'objects'), s3, warn: (message) => log.warn(message) })
+const store = await outlast('object store', openObjects, waiting)
 await sweepSpool({ db, dataDir: env.dataDir, log }).catch((error: unknown) =>
   log.warn({ err: error }, 'the spool could not be swept'),
 )

@@ -7,7 +7,8 @@ import type { Readable } from 'node:stream'
  *
  * - **Create-only.** An object never changes. Putting the same content under its key again succeeds (that is how a retry after a
  *   lost answer ends well); putting other content rejects with AppError `internal` and leaves the object as it was. Of several
- *   concurrent puts of different content exactly one succeeds. `openStore` refuses an S3 server that cannot do this.
+ *   concurrent puts of different content exactly one succeeds; on an S3 server without conditional writes (`openStore` warns) the
+ *   last one stays, which our keys make harmless: they carry their content's hash.
  * - **Complete or absent.** An object is visible only when all its bytes are stored durably. A put that failed, or whose process
  *   died, leaves nothing under its key.
  * - **Verified.** The bytes that are sent are hashed; when they are not what `sha256` says, the put rejects with AppError `internal`

@@ -2,7 +2,6 @@
 import { AppError } from '@kantor/contracts'
 import { CreateBucketCommand, HeadBucketCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { messageOf, nameOf } from './failure.js'
-import { StoreUnusable } from './store-unusable.js'
 
 interface Place {
   endpoint: string
@@ -79,25 +78,22 @@ function wrongRegion(place: Place, cause: unknown) {
 }
 
 /**
- * The server must honour `If-None-Match: *`: several accept the header, ignore it and overwrite, and then a checkpoint that is listed
- * could change. StoreUnusable otherwise.
+ * Whether the server honours `If-None-Match: *`: several accept the header, ignore it and overwrite, others refuse it as unknown. Without
+ * it a put looks first, which is no lock; our keys make that harmless, since they carry their content's hash.
  */
-export async function requireConditionalWrites(client: S3Client, place: Place): Promise<void> {
+export async function hasConditionalWrites(client: S3Client, place: Place): Promise<boolean> {
   const probe = { Bucket: place.bucket, Key: 'kantor-probe', Body: new Uint8Array([107]), IfNoneMatch: '*' }
   const write = () => client.send(new PutObjectCommand(probe))
   try {
     // The first write may create the probe; the second must be refused.
     await write()
     await write()
+    return false
   } catch (error) {
     const status = statusOf(error)
     // A conflict means that another process is probing: the server knows the condition.
-    if (status === 412 || status === 409) return
-    if (status !== 501 && status !== 400) throw unavailable(place, error)
+    if (status === 412 || status === 409) return true
+    if (status === 501 || status === 400) return false
+    throw unavailable(place, error)
   }
-  throw new StoreUnusable(
-    `S3_ENDPOINT: the object store at ${place.endpoint} ignores "If-None-Match: *", so of two writers of one key the last would win ` +
-      'and a stored checkpoint could change.\n' +
-      'Use a server or a release that knows conditional writes, or leave the S3_* variables out: objects then lie in the data directory',
-  )
 }

@@ -11,7 +11,7 @@ import {
 import { type Content, chunksOf, measure, noSuchObject, otherContent, wrongHash } from './content.js'
 import { checkKey } from './object-key.js'
 import type { ListedObject, ObjectBody, ObjectStore, PutOptions } from './object-store.js'
-import { ensureBucket, pause, requireConditionalWrites, statusOf, unavailable } from './s3-server.js'
+import { ensureBucket, pause, hasConditionalWrites, statusOf, unavailable } from './s3-server.js'
 import { abortUploads, goesInParts, upload } from './s3-upload.js'
 
 export interface S3Options {
@@ -22,8 +22,8 @@ export interface S3Options {
   secretAccessKey: string
 }
 
-/** Creates the bucket when it is missing. Rejects with AppError `dependency-unavailable` that names what is wrong, or StoreUnusable. */
-export async function openS3Store(options: S3Options): Promise<ObjectStore> {
+/** Creates the bucket when it is missing. Rejects with AppError `dependency-unavailable` that names what is wrong. */
+export async function openS3Store(options: S3Options, warn: (message: string) => void): Promise<ObjectStore> {
   const client = new S3Client({
     endpoint: options.endpoint,
     region: options.region,
@@ -39,8 +39,13 @@ export async function openS3Store(options: S3Options): Promise<ObjectStore> {
   })
   try {
     await ensureBucket(client, options)
-    await requireConditionalWrites(client, options)
-    return new S3Store(client, options)
+    const conditional = await hasConditionalWrites(client, options)
+    if (!conditional)
+      warn(
+        `the object store at ${options.endpoint} ignores "If-None-Match: *": puts look first instead, and of two writers of one key at ` +
+          'the same moment the last would win; keys carry the hash of their content, so both would write the same',
+      )
+    return new S3Store(client, options, conditional)
   } catch (error) {
     client.destroy()
     throw error
@@ -50,22 +55,26 @@ export async function openS3Store(options: S3Options): Promise<ObjectStore> {
 class S3Store implements ObjectStore {
   readonly #client: S3Client
   readonly #options: S3Options
+  readonly #conditional: boolean
 
-  constructor(client: S3Client, options: S3Options) {
+  constructor(client: S3Client, options: S3Options, conditional: boolean) {
     this.#client = client
     this.#options = options
+    this.#conditional = conditional
   }
 
   async put(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
     checkKey(key)
     const content = await measure(chunksOf(body))
     if (content.sha256 !== options.sha256) throw wrongHash(key, options.sha256, content.sha256)
-    // Some servers know the condition for whole uploads only.
-    if (goesInParts(content) && (await this.#headObject(key))) return await this.#expectSame(key, content)
+    // Some servers know the condition for whole uploads only, some not at all.
+    const looksFirst = !this.#conditional || goesInParts(content)
+    if (looksFirst && (await this.#headObject(key))) return await this.#expectSame(key, content)
     for (let attempt = 1; ; attempt++) {
       try {
         const { contentType } = options
-        await upload(this.#client, { bucket: this.#options.bucket, key, body, content, contentType })
+        const job = { bucket: this.#options.bucket, key, body, content, contentType, conditional: this.#conditional }
+        await upload(this.#client, job)
         return await this.#expectWhole(key, content)
       } catch (error) {
         if (statusOf(error) === 412) return await this.#expectSame(key, content)

@@ -18,6 +18,8 @@ export interface Upload {
   body: ObjectBody
   content: Content
   contentType: string
+  /** Ask the server to refuse when the key exists. */
+  conditional: boolean
 }
 
 /** Bigger bodies go in parts: each is retried alone, memory stays small, and servers limit what one request may carry. */
@@ -27,7 +29,7 @@ const maxParts = 9000
 
 export const goesInParts = ({ sizeBytes }: Content): boolean => sizeBytes > partBytes
 
-/** Sends the body in one request or in parts, to be refused when the key exists; nothing is visible before the last one has succeeded. */
+/** Sends the body in one request or in parts; nothing is visible before the last one has succeeded. */
 export async function upload(client: S3Client, job: Upload): Promise<void> {
   if (goesInParts(job.content)) await uploadInParts(client, job)
   else await uploadWhole(client, job)
@@ -44,7 +46,7 @@ async function uploadWhole(client: S3Client, job: Upload) {
       // The server checks it, if it can: bytes damaged on the way are refused.
       ChecksumSHA256: Buffer.from(job.content.sha256, 'hex').toString('base64'),
       Metadata: { sha256: job.content.sha256 },
-      IfNoneMatch: '*',
+      ...(job.conditional && { IfNoneMatch: '*' }),
     }),
   )
 }
@@ -74,7 +76,7 @@ async function uploadInParts(client: S3Client, job: Upload) {
         ...place,
         UploadId,
         MultipartUpload: { Parts: parts },
-        IfNoneMatch: '*',
+        ...(job.conditional && { IfNoneMatch: '*' }),
       }),
     )
   } catch (error) {

@@ -10,8 +10,8 @@ export interface S3Server {
   stop(): Promise<void>
 }
 
-/** The npm package fauxqs in a process of its own, behind what it lacks: conditional writes. Its data is in memory. */
-export async function startFauxqs(): Promise<S3Server> {
+/** The npm package fauxqs in a process of its own, behind what it lacks: conditional writes. Its data is in memory. `bare` lacks them. */
+export async function startFauxqs(): Promise<S3Server & { bare: S3Settings }> {
   const port = await freePort()
   const server = await startServer(process.execPath, [fauxqsProgram()], {
     env: { FAUXQS_PORT: `${port}`, FAUXQS_LOGGER: 'false' },
@@ -23,7 +23,12 @@ export async function startFauxqs(): Promise<S3Server> {
     await conditional.stop()
     await bare.stop()
   }
-  return { settings: { ...bare.settings, endpoint: conditional.endpoint }, kill: end, stop: end }
+  return {
+    settings: { ...bare.settings, endpoint: conditional.endpoint },
+    bare: bare.settings,
+    kill: end,
+    stop: end,
+  }
 }
 
 /** moto_server (PyPI); undefined, with a loud warning, when it is not on the PATH. Its data is in memory. */
