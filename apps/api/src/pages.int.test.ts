@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { errorCodes, routes } from '@kantor/contracts'
 import { type Services, startServices } from '@kantor/testing'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { openRig, type Rig } from '../tests/rig.js'
 
 let services: Services
@@ -39,6 +40,10 @@ describe('/openapi.json', () => {
   let document: OpenApi
   beforeAll(async () => {
     document = (await rig.askBare({ url: '/openapi.json' })).json() as OpenApi
+  })
+
+  test('is OpenAPI 3.1 by its own schema', async () => {
+    expect(await new Validator().validate({ ...document })).toEqual({ valid: true })
   })
 
   test('describes every route of the table and nothing else', () => {
