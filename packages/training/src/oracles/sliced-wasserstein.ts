@@ -1,4 +1,4 @@
-import { sfc32 } from '../sfc32.js'
+import { seededNormals } from './random.js'
 import { sortedWasserstein } from './wasserstein.js'
 
 /**
@@ -18,7 +18,7 @@ export function slicedWasserstein(
       throw new RangeError(`${points.length} numbers are no points of ${dimensions} coordinates`)
     }
   }
-  const normal = normals(seed)
+  const normal = seededNormals(seed)
   let sum = 0
   for (let k = 0; k < directions; k++) {
     const direction = unitVector(dimensions, normal)
@@ -36,13 +36,6 @@ function project(points: Float32Array, direction: Float64Array): Float64Array {
     result[i] = dot
   }
   return result
-}
-
-/** Standard normal numbers by Box and Muller. */
-function normals(seed: number): () => number {
-  const next = sfc32([seed, 0x736c6963])
-  const uniform = () => (next() + 0.5) / 2 ** 32
-  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
 }
 
 /** Uniform on the sphere: a normal vector, normalised. */
