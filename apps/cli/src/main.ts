@@ -5,6 +5,7 @@ import { demo } from './commands/demo.js'
 import { doctor } from './commands/doctor.js'
 import { job } from './commands/job.js'
 import { key } from './commands/key.js'
+import { paper } from './commands/paper.js'
 import { parity } from './commands/parity.js'
 import { up } from './commands/up.js'
 import { worker } from './commands/worker.js'
@@ -29,7 +30,7 @@ Data goes to stdout, everything else to stderr. Exit codes:
   )
 
 // Commands load databases and images in their actions: help and typing errors should answer at once.
-for (const command of [up, demo, job, dataset, worker, key, doctor, parity]) program.addCommand(command())
+for (const command of [up, demo, job, dataset, worker, key, doctor, parity, paper]) program.addCommand(command())
 throwInsteadOfExit(program)
 
 // `kantor job list | head -1` is no error.
