@@ -30,4 +30,11 @@ describe('lintJob', () => {
     for (const critic of ['dcgan-nobn', 'mlp']) expect(codes({ objective, optimizer, model: { critic } })).toEqual([])
     expect(codes({ objective, model: { generator: 'dcgan', critic: 'dcgan-nobn' } })).toEqual([])
   })
+
+  test('says that the scores of a baseline make no estimate, and counts R1 and the divergence as gradient penalties', () => {
+    const baseline = 'no-wasserstein-estimate'
+    expect(codes({ objective: { kind: 'hinge' } })).toEqual([baseline])
+    expect(codes({ objective: { kind: 'hinge', r1: 10 } })).toEqual(['batch-norm-under-penalty', baseline])
+    expect(codes({ objective: { kind: 'wgan-div' } })).toEqual(['batch-norm-under-penalty'])
+  })
 })

@@ -39,12 +39,22 @@ const rules: Rule[] = [
 
   // Gulrajani et al. 2017, §4: the penalty is on every image's own gradient, batch norm mixes the batch into each score.
   ({ objective, model }) =>
-    objective.kind === 'wgan-gp' && model.critic === 'dcgan'
+    isPenalised(objective) && model.critic === 'dcgan'
       ? {
           code: 'batch-norm-under-penalty',
           pointer: '/spec/model/critic',
           message:
             'batch norm in the critic ties every score to the rest of its batch, so the penalty no longer bounds the gradient of each image (Gulrajani et al. 2017, section 4); choose critic dcgan-nobn or mlp',
+        }
+      : null,
+
+  // Only a bound on the critic's slope makes the difference of its scores a Wasserstein estimate (§3, equation 2).
+  ({ objective }) =>
+    'r1' in objective
+      ? {
+          code: 'no-wasserstein-estimate',
+          pointer: '/spec/objective/kind',
+          message: `nothing bounds the slope of a critic trained with ${objective.kind}: w_estimate is a difference of scores, no distance`,
         }
       : null,
 
@@ -70,6 +80,9 @@ const rules: Rule[] = [
     }
   },
 ]
+
+const isPenalised = (objective: JobSpec['objective']): boolean =>
+  objective.kind === 'wgan-gp' || objective.kind === 'wgan-div' || ('r1' in objective && objective.r1 > 0)
 
 /** What is legal but unwise in a resolved spec. */
 export const lintJob = (spec: JobSpec, dataset: Dataset): Lint[] => rules.flatMap((rule) => rule(spec, dataset) ?? [])

@@ -59,8 +59,16 @@ function forwardOperations(model: Model, channels: number): { generator: number;
 
 /** A backward pass is two forward ones: gradients of the weights and of what came in. */
 const BACKWARD = 2
-/** Of the penalty: forward, the gradient for the images, and back through both. */
-const PENALTY = { 'wgan-clip': 0, 'wgan-gp': 6 } as const satisfies Record<JobSpec['objective']['kind'], number>
+/** Of a gradient penalty: forward, the gradient for the images, and back through both. */
+const PENALTY = 6
+
+/** How many images' gradients a critic step penalises, per real image. */
+function penalties(objective: JobSpec['objective']): number {
+  if (objective.kind === 'wgan-clip') return 0
+  if (objective.kind === 'wgan-gp') return 1
+  if (objective.kind === 'wgan-div') return 2
+  return objective.r1 > 0 ? 1 : 0
+}
 
 /**
  * Floating-point operations of one generator step with its usual critic steps, about: the authors' defaults on colour
@@ -71,7 +79,7 @@ export function operationsPerGeneratorStep(
   channels: number,
 ): number {
   const { generator, critic } = forwardOperations(spec.model, channels)
-  const criticStep = generator + critic * (2 * (1 + BACKWARD) + PENALTY[spec.objective.kind])
+  const criticStep = generator + critic * (2 * (1 + BACKWARD) + PENALTY * penalties(spec.objective))
   // The critic's own weights take no gradient here.
   const generatorStep = generator * (1 + BACKWARD) + critic * 2
   return spec.batchSize * (spec.schedule.criticSteps * criticStep + generatorStep)

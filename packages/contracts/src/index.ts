@@ -50,7 +50,17 @@ export {
 export { applyPreset, Budget, isObject, JobSpec, JobSpecInput, layer, Preset, presets, Schedule } from './job-spec.js'
 export { allows, Scope } from './keys.js'
 export { LogLevel, LogLine, LogQuery, LogReply, LogSource } from './logs.js'
-export { Objective, type ObjectiveKind, WganClip, WganGp } from './objectives.js'
+export {
+  Hinge,
+  LeastSquares,
+  Minimax,
+  NonSaturating,
+  Objective,
+  type ObjectiveKind,
+  WganClip,
+  WganDiv,
+  WganGp,
+} from './objectives.js'
 export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
 export { Reason, reasonCatalogue, remedyOf } from './reasons.js'
 export {

@@ -1,6 +1,11 @@
 import type { Objective as ObjectiveSpec, ObjectiveKind } from '@kantor/contracts'
+import { hinge } from './hinge.js'
+import { leastSquares } from './least-squares.js'
+import { minimax } from './minimax.js'
+import { nonSaturating } from './non-saturating.js'
 import type { Objective } from './objective.js'
 import { wganClip } from './wgan-clip.js'
+import { wganDiv } from './wgan-div.js'
 import { wganGp } from './wgan-gp.js'
 
 type Create<K extends ObjectiveKind> = (spec: Extract<ObjectiveSpec, { kind: K }>) => Objective
@@ -8,6 +13,11 @@ type Create<K extends ObjectiveKind> = (spec: Extract<ObjectiveSpec, { kind: K }
 const objectives = {
   'wgan-clip': wganClip,
   'wgan-gp': wganGp,
+  'wgan-div': wganDiv,
+  'non-saturating': nonSaturating,
+  minimax,
+  'least-squares': leastSquares,
+  hinge,
 } satisfies { [K in ObjectiveKind]: Create<K> }
 
 export function createObjective(spec: ObjectiveSpec): Objective {

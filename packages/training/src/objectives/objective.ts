@@ -19,6 +19,8 @@ export interface Objective {
   criticTerms(score: (imagesNHWC: Tensor4D) => Tensor1D, batch: CriticBatch): Tensor[]
   /** One weight per term. */
   criticWeights: readonly number[]
+  /** What the generator minimises, from D(G(z)) [n]. */
+  generatorTerm(fakeScoresN: Tensor1D): Tensor
   /** Whether `criticTerms` needs factors to draw images between the real and the fake ones. */
   interpolates: boolean
   /** Passes through the critic in one critic step; each moves batch norm's running statistics on. */

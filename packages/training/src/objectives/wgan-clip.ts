@@ -14,6 +14,7 @@ export function wganClip({ clip, clamp, clipBatchNorm }: WganClip): Objective {
   return {
     criticTerms: (score, { realNHWC, fakeNHWC }) => [tf.mean(score(realNHWC)), tf.mean(score(fakeNHWC))],
     criticWeights: [1, -1],
+    generatorTerm: (fakeScoresN) => tf.mean(fakeScoresN),
     interpolates: false,
     criticPasses: 2,
     ...(clamp === 'before' ? { beforeCriticUpdate: clampCritic } : { afterCriticUpdate: clampCritic }),

@@ -1,6 +1,7 @@
 import type { WganGp } from '@kantor/contracts'
 import { relu, type Tensor, type Tensor1D, type Tensor4D, tf } from '@kantor/engine'
 import type { CriticBatch, Objective } from './objective.js'
+import { squaredGradientNorms } from './squared-gradient-norms.js'
 
 /** Gradient penalty (Gulrajani et al. 2017, equation 3): mean D(real) − mean D(fake) + λ · penalty. */
 export function wganGp({ lambda, sides }: WganGp): Objective {
@@ -11,6 +12,7 @@ export function wganGp({ lambda, sides }: WganGp): Objective {
       penalty(gradientNorms(score, between(batch)), sides),
     ],
     criticWeights: [1, -1, lambda],
+    generatorTerm: (fakeScoresN) => tf.mean(fakeScoresN),
     interpolates: true,
     criticPasses: 3,
   }
@@ -25,14 +27,10 @@ function between({ realNHWC, fakeNHWC, factorsN }: CriticBatch): Tensor4D {
   return tf.add(tf.mul(realNHWC, factors), tf.mul(paired, tf.sub(1, factors)))
 }
 
-/**
- * ‖∇D(x̂ᵢ)‖ per image, [n]. The gradient of the summed scores holds every image's own gradient, as long as no score
- * looks at the rest of the batch: batch norm in the critic breaks that (section 4 of the paper).
- */
+/** ‖∇D(x̂ᵢ)‖ per image, [n]. */
 function gradientNorms(score: (imagesNHWC: Tensor4D) => Tensor1D, atNHWC: Tensor4D): Tensor1D {
-  const gradient = tf.grad((imagesNHWC) => tf.sum(score(imagesNHWC as Tensor4D)))(atNHWC)
   // 1e-30 is lost in any square above 1e-23, and keeps the root's slope finite where the gradient is exactly zero.
-  return tf.sqrt(tf.add(tf.sum(tf.mul(gradient, gradient), [1, 2, 3]), 1e-30)) as Tensor1D
+  return tf.sqrt(tf.add(squaredGradientNorms(score, atNHWC), 1e-30))
 }
 
 function penalty(norms: Tensor1D, sides: WganGp['sides']): Tensor {

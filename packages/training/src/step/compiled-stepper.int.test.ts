@@ -23,11 +23,14 @@ async function told(options: Omit<TrainOptions, 'control'>, engine: 'compiled' |
   }
 }
 
-const combinations = GeneratorKind.options.flatMap((generator) =>
-  CriticKind.options.flatMap((critic) =>
-    kindsOf(Objective).flatMap((objective) =>
-      kindsOf(Optimizer).map((optimizer) => ({ generator, critic, objective, optimizer })),
-    ),
+/** Every pair of networks with the objectives of the two papers; the other objectives on one pair. */
+const networks = GeneratorKind.options.flatMap((generator) =>
+  CriticKind.options.map((critic) => ({ generator, critic })),
+)
+const everywhere = ['wgan-clip', 'wgan-gp']
+const combinations = kindsOf(Objective).flatMap((objective) =>
+  (everywhere.includes(objective) ? networks : [{ generator: 'dcgan', critic: 'dcgan-nobn' }]).flatMap((pair) =>
+    kindsOf(Optimizer).map((optimizer) => ({ ...pair, objective, optimizer })),
   ),
 )
 

@@ -7,15 +7,18 @@ export interface GeneratorInputs {
 }
 
 /**
- * One generator update: minimise mean D(G(z)). The critic stays as it is, but its running statistics move on, since the
+ * One generator update on the objective's term; for a WGAN that is mean D(G(z)). The critic stays as it is, but its running statistics move on, since the
  * authors never leave train mode.
- * @returns [mean D(G(z))] before the update.
+ * @returns [that term] before the update.
  */
 export function generatorStep(game: Game, { latentNZ, coefficients }: GeneratorInputs): Tensor1D {
-  const { generator, critic } = game
+  const { generator, critic, objective } = game
   return tf.tidy(() => {
     const { value, gradients } = weightedGradients(
-      () => tf.reshape(tf.mean(critic.forward(generator.forward(latentNZ, 'train'), 'train')), [1]),
+      () => {
+        const scoresN = critic.forward(generator.forward(latentNZ, 'train'), 'train') as Tensor1D
+        return tf.reshape(objective.generatorTerm(scoresN), [1])
+      },
       game.generatorWeights,
       generator.trained.map(({ variable }) => variable),
     )
