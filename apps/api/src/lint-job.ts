@@ -44,7 +44,7 @@ const rules: Rule[] = [
           code: 'batch-norm-under-penalty',
           pointer: '/spec/model/critic',
           message:
-            'batch norm in the critic ties every score to the rest of its batch, so the penalty no longer bounds the gradient of each image (Gulrajani et al. 2017, section 4); choose critic dcgan-nobn or mlp',
+            'batch norm in the critic ties every score to the rest of its batch, so the penalty no longer bounds the gradient of each image (Gulrajani et al. 2017, section 4); choose critic dcgan-ln, dcgan-nobn or mlp',
         }
       : null,
 

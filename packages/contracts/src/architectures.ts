@@ -1,11 +1,17 @@
 import { z } from 'zod'
 
-/** Generators: the authors' DCGAN, DCGAN without batch norm, and the 4-layer ReLU MLP. */
-export const GeneratorKind = z.enum(['dcgan', 'dcgan-nobn', 'mlp'])
+/**
+ * Generators: the authors' DCGAN, DCGAN without batch norm, the same with one number of filters in every layer (the
+ * paper's Fig. 6, which the authors' code lacks), and the 4-layer ReLU MLP.
+ */
+export const GeneratorKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-constant', 'mlp'])
 export type GeneratorKind = z.infer<typeof GeneratorKind>
 
-/** Critics: the authors' DCGAN critic (batch norm, no sigmoid), DCGAN without batch norm, and the 4-layer ReLU MLP. */
-export const CriticKind = z.enum(['dcgan', 'dcgan-nobn', 'mlp'])
+/**
+ * Critics: the authors' DCGAN critic (batch norm, no sigmoid), DCGAN without batch norm, DCGAN with layer norm (for a
+ * gradient penalty: no score looks at the rest of its batch), and the 4-layer ReLU MLP.
+ */
+export const CriticKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-ln', 'mlp'])
 export type CriticKind = z.infer<typeof CriticKind>
 
 /** Sizes that the DCGAN pyramids can reach: 16 · 2^k. The authors assert `isize % 16 == 0`, which lets 48 loop for ever. */
@@ -39,7 +45,7 @@ export const Model = z
     params: { code: 'conflicting-options' },
   })
   // The authors halve ngf before they double it (`cngf = ngf//2`), so one filter would leave none.
-  .refine((model) => model.generator === 'mlp' || model.generatorFilters >= 2, {
+  .refine((model) => !['dcgan', 'dcgan-nobn'].includes(model.generator) || model.generatorFilters >= 2, {
     path: ['generatorFilters'],
     message: 'a DCGAN generator needs at least 2 filters, since the authors start from half of them',
     params: { code: 'incompatible-shape' },

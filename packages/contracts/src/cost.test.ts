@@ -30,3 +30,12 @@ test('an MLP is four matrices', () => {
   const perImage = 5 * (2 * matrices.generator + 12 * matrices.critic) + 6 * matrices.generator + 4 * matrices.critic
   expect(operations({ model, batchSize: 2 }, 1)).toBe(2 * perImage)
 })
+
+test('one width throughout is the sum of its convolutions', () => {
+  const model = { generator: 'dcgan-constant', critic: 'mlp', imageSize: 32, generatorFilters: 8, criticFilters: 1 }
+  const deconvolutions = 100 * 16 * 8 + 64 * 16 * (4 ** 2 + 8 ** 2) + 8 * 16 * 3 * 16 ** 2
+  const critic = 32 * 32 * 3 + 2 + 1
+  expect(operations({ model, batchSize: 2 })).toBe(
+    2 * (5 * (2 * deconvolutions + 12 * critic) + 6 * deconvolutions + 4 * critic),
+  )
+})

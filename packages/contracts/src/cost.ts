@@ -31,6 +31,14 @@ const dcganGenerator = (shape: Shape, latentSize: number): number => {
   const { operations, widest } = pyramid(shape)
   return operations + layer(16 * latentSize * widest, 1)
 }
+/** One width throughout, so that every doubling costs four times the one before. */
+const constantGenerator = (shape: Shape, latentSize: number): number => {
+  const { imageSize, channels, filters, extraLayers } = shape
+  let operations = layer(16 * latentSize * filters, 1) + layer(16 * channels * filters, (imageSize / 2) ** 2)
+  operations += extraLayers * layer(9 * filters ** 2, (imageSize / 2) ** 2)
+  for (let size = 4; size < imageSize / 2; size *= 2) operations += layer(16 * filters ** 2, size ** 2)
+  return operations
+}
 const dcganCritic = (shape: Shape): number => {
   const { operations, widest } = pyramid(shape)
   return operations + layer(16 * widest, 1)
@@ -39,11 +47,13 @@ const dcganCritic = (shape: Shape): number => {
 const generators: Record<GeneratorKind, (shape: Shape, latentSize: number) => number> = {
   dcgan: dcganGenerator,
   'dcgan-nobn': dcganGenerator,
+  'dcgan-constant': constantGenerator,
   mlp: (shape, latentSize) => mlp(shape, latentSize, pixelsOf(shape)),
 }
 const critics: Record<CriticKind, (shape: Shape) => number> = {
   dcgan: dcganCritic,
   'dcgan-nobn': dcganCritic,
+  'dcgan-ln': dcganCritic,
   mlp: (shape) => mlp(shape, pixelsOf(shape), 1),
 }
 

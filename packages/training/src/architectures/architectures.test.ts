@@ -17,6 +17,9 @@ describe('networks', () => {
     expect(numTrained(networks({}).critic)).toBe(2_765_568)
     expect(numTrained(networks({ generator: 'dcgan-nobn' }).generator)).toBe(3_574_784)
     expect(numTrained(networks({ critic: 'dcgan-nobn' }).critic)).toBe(2_763_776)
+    // As many scales and offsets as batch norm has.
+    expect(numTrained(networks({ critic: 'dcgan-ln' }).critic)).toBe(2_765_568)
+    expect(numTrained(networks({ generator: 'dcgan-constant' }).generator)).toBe(302_080)
     expect(numTrained(networks({ generator: 'mlp', generatorFilters: 512 }).generator)).toBe(6_880_768)
     expect(numTrained(networks({ imageSize: 32 }, 1).generator)).toBe(1_066_880)
     expect(numTrained(networks({ imageSize: 32 }, 1).critic)).toBe(661_248)
@@ -53,7 +56,8 @@ describe('networks', () => {
       'main.initial:100-12:convt.weight',
     )
     expect(() => networks({ generatorFilters: 1 })).toThrow('at least 2')
-    expect(() => networks({ generatorFilters: 1, generator: 'mlp' })).not.toThrow()
+    for (const generator of ['mlp', 'dcgan-constant'] as const)
+      expect(() => networks({ generatorFilters: 1, generator })).not.toThrow()
   })
 
   test.each(IMAGE_SIZES)('build at %i pixels for every kind, with layouts that invert', (imageSize) => {

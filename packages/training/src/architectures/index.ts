@@ -1,8 +1,10 @@
 import type { CriticKind, GeneratorKind, Model } from '@kantor/contracts'
 import { dcgan as dcganCritic } from './critics/dcgan.js'
+import { dcganLn } from './critics/dcgan-ln.js'
 import { dcganNobn as dcganNobnCritic } from './critics/dcgan-nobn.js'
 import { mlp as mlpCritic } from './critics/mlp.js'
 import { dcgan } from './generators/dcgan.js'
+import { dcganConstant } from './generators/dcgan-constant.js'
 import { dcganNobn } from './generators/dcgan-nobn.js'
 import { mlp } from './generators/mlp.js'
 import type { Layer } from './layer.js'
@@ -12,12 +14,14 @@ import type { CriticShape, GeneratorShape } from './shapes.js'
 export const generators = {
   dcgan,
   'dcgan-nobn': dcganNobn,
+  'dcgan-constant': dcganConstant,
   mlp,
 } satisfies Record<GeneratorKind, (shape: GeneratorShape) => Layer>
 
 export const critics = {
   dcgan: dcganCritic,
   'dcgan-nobn': dcganNobnCritic,
+  'dcgan-ln': dcganLn,
   mlp: mlpCritic,
 } satisfies Record<CriticKind, (shape: CriticShape) => Layer>
 

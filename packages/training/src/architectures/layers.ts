@@ -4,6 +4,7 @@ import {
   convolve,
   convolveTransposed,
   dense,
+  layerNorm,
   leakyRelu,
   relu,
   type Tensor,
@@ -114,6 +115,23 @@ export function batchNorm(name: string, channels: number): Layer {
       }
       return result.y
     },
+  }
+}
+
+/** Layer norm with a scale and an offset per channel (Gulrajani et al. 2017): each image by its own mean and variance. */
+export function layerNormalised(name: string, channels: number): Layer {
+  const parameter = (suffix: string, value: number): Parameter => ({
+    name: `${name}.${suffix}`,
+    torchShape: [channels],
+    layout: plain([channels]),
+    init: { kind: 'constant', value },
+    role: 'weight',
+  })
+  const [scale, offset] = [parameter('weight', 1), parameter('bias', 0)]
+  return {
+    parameters: [scale, offset],
+    apply: (x, { variable }) =>
+      layerNorm(x, { scale: variable(scale.name), offset: variable(offset.name) }, { epsilon: 1e-5 }),
   }
 }
 

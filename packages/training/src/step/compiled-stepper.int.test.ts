@@ -23,14 +23,18 @@ async function told(options: Omit<TrainOptions, 'control'>, engine: 'compiled' |
   }
 }
 
-/** Every pair of networks with the objectives of the two papers; the other objectives on one pair. */
-const networks = GeneratorKind.options.flatMap((generator) =>
-  CriticKind.options.map((critic) => ({ generator, critic })),
-)
+/** Every network with the objectives of the two papers; the other objectives on one pair. */
+const pair = { generator: 'dcgan', critic: 'dcgan-nobn' }
+const networks = [
+  ...GeneratorKind.options.flatMap((generator) => ['dcgan', 'mlp'].map((critic) => ({ generator, critic }))),
+  ...CriticKind.options
+    .filter((critic) => critic !== 'dcgan' && critic !== 'mlp')
+    .flatMap((critic) => ['dcgan', 'mlp'].map((generator) => ({ generator, critic }))),
+]
 const everywhere = ['wgan-clip', 'wgan-gp']
 const combinations = kindsOf(Objective).flatMap((objective) =>
-  (everywhere.includes(objective) ? networks : [{ generator: 'dcgan', critic: 'dcgan-nobn' }]).flatMap((pair) =>
-    kindsOf(Optimizer).map((optimizer) => ({ ...pair, objective, optimizer })),
+  (everywhere.includes(objective) ? networks : [pair]).flatMap((players) =>
+    kindsOf(Optimizer).map((optimizer) => ({ ...players, objective, optimizer })),
   ),
 )
 

@@ -3,17 +3,18 @@ import { batchNorm, extraConvolution, halving, leakyReluLayer, scoring } from '.
 import type { CriticShape } from '../shapes.js'
 
 /** The authors' DCGAN_D: images [n, size, size, channels] to scores [n]; no batch norm on the first layer, no sigmoid. */
-export const dcgan = (shape: CriticShape): Layer => dcganCritic(shape, batchNorm)
+export const dcgan = (shape: CriticShape): Layer =>
+  dcganCritic(shape, (prefix, width) => batchNorm(`${prefix}:batchnorm`, width))
 
-/** The pyramid that DCGAN_D and DCGAN_D_nobn share; `norm` follows every convolution but the first and the last. */
+/** The pyramid that the DCGAN critics share; `norm` follows every convolution but the first and the last. */
 export function dcganCritic(
   { imageSize, channels, filters, extraLayers }: CriticShape,
-  norm: ((name: string, channels: number) => Layer) | null,
+  norm: ((prefix: string, channels: number) => Layer) | null,
 ): Layer {
   const layers = [halving(`main.initial:${channels}-${filters}:conv`, { from: channels, to: filters }), leakyReluLayer]
   const block = (prefix: string, width: number, convolution: Layer) => {
     layers.push(convolution)
-    if (norm) layers.push(norm(`main.${prefix}:${width}:batchnorm`, width))
+    if (norm) layers.push(norm(`main.${prefix}:${width}`, width))
     layers.push(leakyReluLayer)
   }
 

@@ -1,6 +1,7 @@
 import type { Layer } from '../layer.js'
 import type { GeneratorShape } from '../shapes.js'
-import { dcganGenerator } from './dcgan.js'
+import { dcganGenerator, halvingWidths } from './dcgan.js'
 
 /** The authors' DCGAN_G_nobn: the same pyramid without batch norm. */
-export const dcganNobn = (shape: GeneratorShape): Layer => dcganGenerator(shape, null)
+export const dcganNobn = (shape: GeneratorShape): Layer =>
+  dcganGenerator(shape, { norm: null, widths: halvingWidths(shape) })
