@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Job } from '@kantor/contracts'
-import { claimJob, type Database, finishAttempt, openDatabase, registerWorker } from '@kantor/db'
+import { claimJob, type Database, drawTickets, finishAttempt, openDatabase, registerWorker } from '@kantor/db'
 import { openQueue, type TicketQueue } from '@kantor/queue'
 import { createLogger } from '@kantor/runtime'
 import { checkInvariants, type Proxy, startProxy, startServices, throughProxy } from '@kantor/testing'
@@ -85,8 +85,8 @@ describe.each(backends)('tickets in %s', (backend) => {
   async function aWorker(queue: TicketQueue, slots: number, id = 'worker-1') {
     const seen = { claimed: [] as string[], refused: 0 }
     await registerWorker(rig.db, { id, host: 'h', pid: 1, deviceClass: 'cpu', device: 'cpu', slots, versions: {} })
-    await queue.consume('cpu', { slots: Math.min(slots, 8) }, async ({ jobId }) => {
-      const claim = await claimJob(rig.db, { jobId, workerId: id, leaseSeconds: 60 })
+    await queue.consume('cpu', { slots: Math.min(slots, 8) }, async ({ jobId, ticketNo }) => {
+      const claim = await claimJob(rig.db, { jobId, ticketNo, workerId: id, leaseSeconds: 60 })
       if (!claim) return void (seen.refused += 1)
       seen.claimed.push(jobId)
       await finishAttempt(rig.db, { jobId, epoch: claim.epoch }, { to: 'failed', reason: 'trainer_error' })
@@ -149,21 +149,65 @@ describe.each(backends)('tickets in %s', (backend) => {
     await expectOnceEach(jobs, seen.claimed)
   })
 
-  test('F28: a ticket a hundred times over is one claim', async () => {
+  test('F28: a ticket a hundred times over, in whatever number, is one claim', async () => {
     const queue = await open()
-    const jobs = await submitMany(1)
     const seen = await aWorker(queue, 8)
-    await queue.enqueue(
-      Array.from({ length: 100 }, (_, index) => ({
-        jobId: jobs[0]!.id,
-        ticketNo: 1000 + index,
-        deviceClass: 'cpu' as const,
-      })),
-    )
+    const jobs = await submitMany(1)
+    const [drawn] = await drawTickets(rig.db)
+    const forged = Array.from({ length: 99 }, (_, index) => ({ ...drawn!, ticketNo: 1000 + index }))
+    await queue.enqueue([...forged.slice(0, 50), drawn!, ...forged.slice(50)])
 
     await until('all handled', () => seen.claimed.length + seen.refused >= 100)
     await expectOnceEach(jobs, seen.claimed)
     expect(seen.refused).toBe(99)
+  })
+
+  test('a job that gets more urgent goes before those whose tickets were out already, and so does an urgent new one', async () => {
+    const queue = await open()
+    const worker = {
+      id: 'worker-1',
+      host: 'h',
+      pid: 1,
+      deviceClass: 'cpu',
+      device: 'cpu',
+      slots: 2,
+      versions: {},
+    } as const
+    await registerWorker(rig.db, worker)
+    const jobs = await submitMany(6)
+    const dispatcher = dispatch(queue)
+    await until('four tickets', async () => (await queue.depth('cpu')).waiting === 4)
+
+    const [last, beforeLast] = [jobs.at(-1)!, jobs.at(-2)!]
+    for (const [{ id }, priority] of [
+      [last, 5],
+      [beforeLast, 7],
+    ] as const) {
+      const answer = await rig.ask({ method: 'PATCH', url: `/jobs/${id}`, payload: { priority } })
+      expect(answer.statusCode).toBe(200)
+    }
+    const urgent = replyOf(
+      'createJob',
+      await rig.ask({ method: 'POST', url: '/jobs', payload: aBody({ priority: 6 }) }),
+    )
+    dispatcher.wake()
+    const nextFour = [last, urgent as Job, beforeLast, jobs[0]!].map(({ id }) => id)
+    await until('their tickets, and all that were drawn in the queue', async () => {
+      const { rows } = await rig.db.pool.query<{ drawn: number; held: number }>(
+        'SELECT sum(ticket_no)::int AS drawn, count(ticketed_at) FILTER (WHERE id = ANY($1))::int AS held FROM job',
+        [nextFour],
+      )
+      return rows[0]!.held === 4 && (await queue.depth('cpu')).waiting === rows[0]!.drawn
+    })
+    // Those from before are in the queue still, and no good any more.
+    expect((await queue.depth('cpu')).waiting).toBeGreaterThan(4)
+    const seen = await aWorker(queue, 2)
+    const all = [...jobs, urgent as Job]
+    await until('all claimed', () => seen.claimed.length === all.length)
+
+    expect(seen.claimed.slice(0, 2).toSorted()).toEqual([last.id, (urgent as Job).id].toSorted())
+    expect(seen.claimed.slice(2, 4).toSorted()).toEqual([beforeLast.id, jobs[0]!.id].toSorted())
+    await expectOnceEach(all, seen.claimed)
   })
 
   test('F32: three dispatchers at once, leaders one after the other: nothing twice', async () => {

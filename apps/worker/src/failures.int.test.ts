@@ -40,7 +40,7 @@ describe('an attempt', () => {
 
   test('F13: SIGSEGV in the trainer is told as such, and the job waits a moment before it goes on', async () => {
     const job = await rig.submit(long)
-    const attempt = runAttempt(rig.deps('a'), job.id, never)
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, never)
 
     process.kill(await trainerOf(job.id), 'SIGSEGV')
 
@@ -56,7 +56,7 @@ describe('an attempt', () => {
   test('F14: killed three times without a checkpoint it ends as poison, and the next job runs', async () => {
     const job = await rig.submit({ ...long, checkpoint: { everySteps: 100_000 } })
     for (const number of [1, 2, 3]) {
-      const attempt = runAttempt(rig.deps('a'), job.id, never)
+      const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, never)
       process.kill(await trainerOf(job.id, number), 'SIGKILL')
       expect(await attempt).toBe(number < 3 ? 'queued' : 'failed')
     }
@@ -66,12 +66,12 @@ describe('an attempt', () => {
       message: expect.stringContaining('trainer_killed'),
     })
     const next = await rig.submit()
-    expect(await runAttempt(rig.deps('a'), next.id, never)).toBe('succeeded')
+    expect(await runAttempt(rig.deps('a'), { jobId: next.id }, never)).toBe('succeeded')
   })
 
   test('F18: a trainer that is blocked for several leases keeps the job', async () => {
     const job = await rig.submit(long)
-    const attempt = runAttempt(rig.deps('a'), job.id, never)
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, never)
     const pid = await trainerOf(job.id)
     await until(async () => (await rig.curve(job.id)).w_estimate?.x.length)
 
@@ -92,7 +92,7 @@ describe('an attempt', () => {
   test('F19: a trainer that hangs is killed, and the job goes on from its checkpoint', async () => {
     const job = await rig.submit(long)
     const deps: WorkerDeps = { ...rig.deps('a'), stallSeconds: 5 }
-    const attempt = runAttempt(deps, job.id, never)
+    const attempt = runAttempt(deps, { jobId: job.id }, never)
     const pid = await trainerOf(job.id)
     await until(() => newestCheckpoint(rig.db, job.id))
 
@@ -103,7 +103,7 @@ describe('an attempt', () => {
       reason: 'hung',
       message: expect.stringContaining('made no progress'),
     })
-    const again = runAttempt(deps, job.id, never)
+    const again = runAttempt(deps, { jobId: job.id }, never)
     await trainerOf(job.id, 2)
     const log = await readLog(rig.db, job.id, { tail: 100, attempt: 1 })
     expect(log.at(-2)).toMatchObject({ source: 'trainer', level: 'error', text: 'no progress for 5 s: killed' })
@@ -119,7 +119,7 @@ describe('an attempt', () => {
     // Every write to it is ENOSPC; the trainer removes it with the half file, and then there is room.
     await symlink('/dev/full', join(spoolOf(job.id), 'checkpoint-20.safetensors.tmp'))
 
-    expect(await runAttempt(rig.deps('a'), job.id, never)).toBe('succeeded')
+    expect(await runAttempt(rig.deps('a'), { jobId: job.id }, never)).toBe('succeeded')
 
     const events = await listEvents(rig.db, job.id)
     const paused = events.find(({ reason }) => reason === 'storage_paused')
@@ -140,7 +140,7 @@ describe('an attempt', () => {
     const job = await rig.submit({ budget: { generatorSteps: 40 } })
     await mkdir(join(spoolOf(job.id), 'checkpoint-20.safetensors.tmp'), { recursive: true })
 
-    expect(await runAttempt(rig.deps('a'), job.id, never)).toBe('queued')
+    expect(await runAttempt(rig.deps('a'), { jobId: job.id }, never)).toBe('queued')
 
     expect(await getJob(rig.db, job.id)).toMatchObject({
       reason: 'trainer_error',
@@ -162,7 +162,7 @@ describe('an attempt', () => {
     const job = await rig.submit()
 
     const elsewhere = { ...rig.deps('elsewhere'), dataDir: join(services.directory, 'elsewhere') }
-    expect(await runAttempt(elsewhere, job.id, never)).toBe('failed')
+    expect(await runAttempt(elsewhere, { jobId: job.id }, never)).toBe('failed')
 
     await writeFile(shard, before)
     expect(await getJob(rig.db, job.id)).toMatchObject({
@@ -196,9 +196,9 @@ describe('an attempt', () => {
         checkpoint: { everySteps: 40 },
       }
       const whole = await rig.submit(spec)
-      await runAttempt(rig.deps('a'), whole.id, never)
+      await runAttempt(rig.deps('a'), { jobId: whole.id }, never)
       const job = await rig.submit(spec)
-      const attempt = runAttempt(deps, job.id, never)
+      const attempt = runAttempt(deps, { jobId: job.id }, never)
       await until(() => newestCheckpoint(rig.db, job.id))
       await proxy.cut()
 

@@ -52,7 +52,7 @@ describe('runAttempt', () => {
       checkpoint: { everySteps: 10, keep: 2 },
     })
 
-    const outcome = await runAttempt(rig.deps('a'), job.id, never)
+    const outcome = await runAttempt(rig.deps('a'), { jobId: job.id }, never)
 
     expect(outcome).toBe('succeeded')
     const { w_estimate } = await rig.curve(job.id)
@@ -80,16 +80,16 @@ describe('runAttempt', () => {
     const spec = { budget: { generatorSteps: 300 }, sampling: { every: 100, count: 4 }, checkpoint: { everySteps: 25 } }
     const whole = await rig.submit(spec)
     const broken = await rig.submit(spec)
-    await runAttempt(rig.deps('a'), whole.id, never)
+    await runAttempt(rig.deps('a'), { jobId: whole.id }, never)
 
-    const attempt = runAttempt(rig.deps('a'), broken.id, never)
+    const attempt = runAttempt(rig.deps('a'), { jobId: broken.id }, never)
     await aCheckpointOf(broken.id)
     process.kill(await trainerOf(broken.id, 1), 'SIGKILL')
     expect(await attempt).toBe('queued')
     expect(await stateOf(rig.db, broken.id)).toEqual({ state: 'queued', reason: 'trainer_killed', attempt: 1 })
     expect((await getJob(rig.db, broken.id))!.message).toContain('SIGKILL')
     const { step } = (await newestCheckpoint(rig.db, broken.id))!
-    expect(await runAttempt(rig.deps('b'), broken.id, never)).toBe('succeeded')
+    expect(await runAttempt(rig.deps('b'), { jobId: broken.id }, never)).toBe('succeeded')
 
     expect(
       rig.lines.find((line) => line.msg === 'training' && line.jobId === broken.id && line.attempt === 2),
@@ -101,7 +101,7 @@ describe('runAttempt', () => {
 
   test('cancel while running ends the trainer', async () => {
     const job = await rig.submit(long)
-    const attempt = runAttempt(rig.deps('a'), job.id, never)
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, never)
     const pid = await trainerOf(job.id, 1)
 
     await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
@@ -114,14 +114,14 @@ describe('runAttempt', () => {
   test('F24: a corrupt newest checkpoint is quarantined, the one before it is used, and an event says so', async () => {
     const job = await rig.submit({ ...long, checkpoint: { everySteps: 20, keep: 100 } })
     const preempt = new AbortController()
-    const attempt = runAttempt(rig.deps('a'), job.id, { ...never, preempt: preempt.signal })
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, { ...never, preempt: preempt.signal })
     await until(async () => (await listCheckpoints(rig.db, job.id, { limit: 5 })).items.length >= 3)
     preempt.abort()
     expect(await attempt).toBe('queued')
     const [newest, before] = (await listCheckpoints(rig.db, job.id, { limit: 2 })).items
     await flipBit(join(rig.dataDir, 'objects', 'objects', (await getCheckpoint(rig.db, newest!.id))!.key))
 
-    const second = runAttempt(rig.deps('b'), job.id, never)
+    const second = runAttempt(rig.deps('b'), { jobId: job.id }, never)
     await trainerOf(job.id, 2)
     await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
     await second
@@ -141,7 +141,7 @@ describe('runAttempt', () => {
 
   test('an attempt that lost its job writes nothing any more and kills its trainer', async () => {
     const job = await rig.submit({ ...long, sampling: { every: 50, count: 4 } })
-    const zombie = runAttempt(rig.deps('a'), job.id, never)
+    const zombie = runAttempt(rig.deps('a'), { jobId: job.id }, never)
     const pid = await trainerOf(job.id, 1)
     await aCheckpointOf(job.id)
     // Again when a renewal came between the two.
@@ -162,7 +162,7 @@ describe('runAttempt', () => {
   test('an attempt that cannot renew its lease gives itself up before anybody else may have the job', async () => {
     const job = await rig.submit(long)
     const db = await openDatabase(services.databaseUrl, { maxConnections: 3 })
-    const attempt = runAttempt({ ...rig.deps('a'), db }, job.id, never)
+    const attempt = runAttempt({ ...rig.deps('a'), db }, { jobId: job.id }, never)
     const pid = await trainerOf(job.id, 1)
 
     await db.close()
@@ -178,7 +178,7 @@ describe('runAttempt', () => {
 
   test('stopping ends early with a usable model', async () => {
     const job = await rig.submit(long)
-    const attempt = runAttempt(rig.deps('a'), job.id, never)
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, never)
     await trainerOf(job.id, 1)
     await until(async () => (await stateOf(rig.db, job.id)).state === 'running')
 
@@ -197,9 +197,9 @@ describe('runAttempt', () => {
     const spec = { budget: { generatorSteps: 5000 }, ...every }
     const whole = await rig.submit(spec)
     const paused = await rig.submit(spec)
-    await runAttempt(rig.deps('a'), whole.id, never)
+    await runAttempt(rig.deps('a'), { jobId: whole.id }, never)
 
-    const attempt = runAttempt(rig.deps('a'), paused.id, never)
+    const attempt = runAttempt(rig.deps('a'), { jobId: paused.id }, never)
     await trainerOf(paused.id, 1)
     await askJob(rig.db, paused.id, { verb: 'pause', actor: 'test' })
     expect(await attempt).toBe('paused')
@@ -209,9 +209,9 @@ describe('runAttempt', () => {
       worker: null,
       message: `goes on from the checkpoint of step ${step}`,
     })
-    expect(await runAttempt(rig.deps('b'), paused.id, never)).toBe('unclaimed')
+    expect(await runAttempt(rig.deps('b'), { jobId: paused.id }, never)).toBe('unclaimed')
     await askJob(rig.db, paused.id, { verb: 'resume', actor: 'test' })
-    expect(await runAttempt(rig.deps('b'), paused.id, never)).toBe('succeeded')
+    expect(await runAttempt(rig.deps('b'), { jobId: paused.id }, never)).toBe('succeeded')
 
     expect(await rig.curve(paused.id)).toEqual(await rig.curve(whole.id))
     expect(await rig.weights(paused.id)).toEqual(await rig.weights(whole.id))
@@ -219,7 +219,7 @@ describe('runAttempt', () => {
 
   test('pausing at once gives up what is not saved, and says so', async () => {
     const job = await rig.submit({ ...long, checkpoint: { everySteps: 20 } })
-    const attempt = runAttempt(rig.deps('a'), job.id, never)
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, never)
     const pid = await trainerOf(job.id, 1)
     await aCheckpointOf(job.id)
 
@@ -235,7 +235,7 @@ describe('runAttempt', () => {
 
   test('a trainer that dies while it should save has not paused the job', async () => {
     const job = await rig.submit({ ...long, checkpoint: { everySteps: 1_000_000 } })
-    const attempt = runAttempt(rig.deps('a'), job.id, never)
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, never)
     const pid = await trainerOf(job.id, 1)
     await until(async () => (await rig.curve(job.id)).w_estimate!.x.length > 0)
     process.kill(pid, 'SIGSTOP')
@@ -244,7 +244,7 @@ describe('runAttempt', () => {
     process.kill(pid, 'SIGKILL')
 
     expect(await attempt).toBe('queued')
-    expect(await runAttempt(rig.deps('b'), job.id, never)).toBe('paused')
+    expect(await runAttempt(rig.deps('b'), { jobId: job.id }, never)).toBe('paused')
     expect(await getJob(rig.db, job.id)).toMatchObject({
       reason: 'unsaved',
       message: expect.stringContaining('from the beginning'),
@@ -254,12 +254,12 @@ describe('runAttempt', () => {
   test('a fork starts from the checkpoint of another job and, with the same course, ends with its bits', async () => {
     const spec = { budget: { generatorSteps: 60 }, checkpoint: { everySteps: 20, keep: 100 } }
     const parent = await rig.submit(spec)
-    await runAttempt(rig.deps('a'), parent.id, never)
+    await runAttempt(rig.deps('a'), { jobId: parent.id }, never)
     const middle = (await listCheckpoints(rig.db, parent.id, { limit: 9 })).items.find(({ step }) => step === 20)!
     const startFrom = { jobId: parent.id, checkpoint: middle.id }
 
     const fork = await rig.submit(spec, startFrom)
-    expect(await runAttempt(rig.deps('a'), fork.id, never)).toBe('succeeded')
+    expect(await runAttempt(rig.deps('a'), { jobId: fork.id }, never)).toBe('succeeded')
 
     const { w_estimate } = await rig.curve(fork.id)
     expect(w_estimate!.x).toEqual(Array.from({ length: 40 }, (_, i) => 21 + i))
@@ -270,13 +270,13 @@ describe('runAttempt', () => {
 
   test('a fork whose checkpoint is damaged fails, and does not start from scratch', async () => {
     const parent = await rig.submit({ budget: { generatorSteps: 5 } })
-    await runAttempt(rig.deps('a'), parent.id, never)
+    await runAttempt(rig.deps('a'), { jobId: parent.id }, never)
     const start = (await newestCheckpoint(rig.db, parent.id))!
     await flipBit(join(rig.dataDir, 'objects', 'objects', start.key))
 
     const fork = await rig.submit({}, { jobId: parent.id, checkpoint: start.id })
 
-    expect(await runAttempt(rig.deps('a'), fork.id, never)).toBe('failed')
+    expect(await runAttempt(rig.deps('a'), { jobId: fork.id }, never)).toBe('failed')
     expect(await getJob(rig.db, fork.id)).toMatchObject({
       reason: 'checkpoint_corrupt',
       message: expect.stringContaining('fork from another one'),
@@ -286,7 +286,7 @@ describe('runAttempt', () => {
   test('a worker without time kills its trainer and hands the job back as it is', async () => {
     const job = await rig.submit(long)
     const [preempt, abandon] = [new AbortController(), new AbortController()]
-    const attempt = runAttempt(rig.deps('a'), job.id, { preempt: preempt.signal, abandon: abandon.signal })
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, { preempt: preempt.signal, abandon: abandon.signal })
     const pid = await trainerOf(job.id, 1)
 
     preempt.abort()
@@ -306,7 +306,7 @@ describe('runAttempt', () => {
     )
     const job = await rig.submit({ dataset: `gone@${rows[0]!.version}` })
 
-    expect(await runAttempt(rig.deps('a'), job.id, never)).toBe('failed')
+    expect(await runAttempt(rig.deps('a'), { jobId: job.id }, never)).toBe('failed')
 
     expect(await getJob(rig.db, job.id)).toMatchObject({
       reason: 'dataset_error',
@@ -317,13 +317,13 @@ describe('runAttempt', () => {
   test('F33: divergence fails the job and says where; it is not retried, and the checkpoint before it is kept', async () => {
     const job = await rig.submit(long)
     const preempt = new AbortController()
-    const attempt = runAttempt(rig.deps('a'), job.id, { ...never, preempt: preempt.signal })
+    const attempt = runAttempt(rig.deps('a'), { jobId: job.id }, { ...never, preempt: preempt.signal })
     await trainerOf(job.id, 1)
     preempt.abort()
     expect(await attempt).toBe('queued')
     await poison(rig, job.id)
 
-    expect(await runAttempt(rig.deps('b'), job.id, never)).toBe('failed')
+    expect(await runAttempt(rig.deps('b'), { jobId: job.id }, never)).toBe('failed')
 
     expect(await getJob(rig.db, job.id)).toMatchObject({
       reason: 'diverged',
@@ -338,7 +338,7 @@ describe('runAttempt', () => {
     const job = await rig.submit()
     await askJob(rig.db, job.id, { verb: 'cancel', actor: 'test' })
 
-    expect(await runAttempt(rig.deps('a'), job.id, never)).toBe('unclaimed')
+    expect(await runAttempt(rig.deps('a'), { jobId: job.id }, never)).toBe('unclaimed')
   })
 
   /** Every row that an attempt can write, apart from the lease. */

@@ -7,6 +7,7 @@ import {
   appendLog,
   claimJob,
   type Claim,
+  type ClaimRequest,
   type Database,
   type Fence,
   FencedError,
@@ -53,11 +54,15 @@ export interface Shutdown {
 export type AttemptOutcome = 'unclaimed' | 'fenced' | Job['state']
 
 /** Claims the job and works on it until it is booked. Rejects only when claiming or booking fails for good. */
-export async function runAttempt(deps: WorkerDeps, jobId: string, shutdown: Shutdown): Promise<AttemptOutcome> {
+export async function runAttempt(
+  deps: WorkerDeps,
+  { jobId, ticketNo }: Pick<ClaimRequest, 'jobId' | 'ticketNo'>,
+  shutdown: Shutdown,
+): Promise<AttemptOutcome> {
   if (shutdown.preempt.aborted) return 'unclaimed'
   const claimedAt = performance.now()
   crashpoint('claim-before')
-  const claim = await claimJob(deps.db, { jobId, workerId: deps.workerId, leaseSeconds: deps.leaseSeconds })
+  const claim = await claimJob(deps.db, { jobId, ticketNo, workerId: deps.workerId, leaseSeconds: deps.leaseSeconds })
   if (!claim) return 'unclaimed'
   crashpoint('claim-after')
 

@@ -31,7 +31,6 @@ describe('the worker process', () => {
   let services: Services
   let rig: Rig
   let queue: TicketQueue
-  let ticketNo = 0
   const running: WorkerProcess[] = []
   beforeAll(async () => {
     services = await startServices({ redis: false, s3: false })
@@ -51,7 +50,15 @@ describe('the worker process', () => {
     await services?.stop()
   })
 
-  const issueTicket = (jobId: string) => queue.enqueue([{ jobId, ticketNo: ticketNo++, deviceClass: 'cpu' }])
+  /** As the dispatcher does. */
+  async function issueTicket(jobId: string): Promise<void> {
+    const { rows } = await rig.db.pool.query<{ ticketNo: number }>(
+      `UPDATE job SET ticket_no = ticket_no + 1, ticket_class = 'cpu', ticketed_at = clock_timestamp() WHERE id = $1
+       RETURNING ticket_no AS "ticketNo"`,
+      [jobId],
+    )
+    await queue.enqueue([{ jobId, ticketNo: rows[0]!.ticketNo, deviceClass: 'cpu' }])
+  }
   const trainerOf = ({ lines }: WorkerProcess) => until(() => lines.find(({ msg }) => msg === 'training')?.pid)
 
   function startProcess(env: NodeJS.ProcessEnv = {}, stderr: 'pipe' | number = 'pipe'): WorkerProcess {

@@ -44,11 +44,12 @@ export async function startWorker({ queue, slots: numSlots, device, ...rest }: W
   const slots = new Slots(numSlots)
   const onError = (error: unknown) => log.error({ err: error }, 'queue')
   const openConsumer = () =>
-    queue.consume(deviceClass, { slots: numSlots, onError }, ({ jobId }) =>
+    queue.consume(deviceClass, { slots: numSlots, onError }, ({ jobId, ticketNo }) =>
       slots.use(async () => {
         const gpu = gpus.take()
         try {
-          const outcome = await runAttempt({ ...rest, device: { deviceClass, threads, xla, gpu } }, jobId, shutdown)
+          const deps = { ...rest, device: { deviceClass, threads, xla, gpu } }
+          const outcome = await runAttempt(deps, { jobId, ticketNo }, shutdown)
           // Perhaps because this worker is to drain: better to know at once than to draw another ticket.
           if (outcome === 'unclaimed') pulse.beat()
         } catch (error) {

@@ -3,12 +3,14 @@ import { startServices } from '@kantor/testing'
 import { claim, openTestDatabase, postgresOnly, submit, type TestDatabase } from '../tests/fixtures.js'
 import {
   askJob,
+  claimJob,
   type Database,
   type DeviceClass,
   drawTickets,
   finishAttempt,
   heartbeatWorker,
   openDatabase,
+  patchJob,
   registerWorker,
   removeWorker,
   tryLead,
@@ -67,6 +69,30 @@ describe('drawTickets', () => {
     await db.pool.query(`UPDATE job SET ticketed_at = now() - interval '31 s'`)
 
     expect(await drawTickets(db)).toEqual([{ jobId: job.id, ticketNo: 2, deviceClass: 'cpu' }])
+  })
+
+  test('takes tickets back that a more urgent job should have, and gives them out anew in the new order', async () => {
+    await worker('worker-1', 2)
+    await worker('g', 1, 'gpu')
+    const onGpu = await onDevice('gpu')
+    const jobs = []
+    for (let i = 0; i < 6; i++) jobs.push(await onDevice('cpu'))
+    expect(await drawn()).toEqual(ids([onGpu, ...jobs.slice(0, 4)]))
+    await patchJob(db, jobs[5]!.id, { priority: 1 }, 'user')
+    await patchJob(db, jobs[0]!.id, { priority: 50 }, 'user')
+
+    const again = await drawTickets(db)
+
+    // The ticket for the GPU stays as it is.
+    expect(again.map(({ jobId }) => jobId)).toEqual(ids([jobs[5]!, jobs[0]!, jobs[1]!, jobs[2]!]))
+    expect(await drawn()).toEqual([])
+    const byTicket = (jobId: string, ticketNo: number) =>
+      claimJob(db, { jobId, ticketNo, workerId: 'worker-1', leaseSeconds: 60 })
+    expect(await byTicket(jobs[0]!.id, 1)).toBeNull()
+    expect(await byTicket(jobs[3]!.id, 1)).toBeNull()
+    expect(await byTicket(jobs[0]!.id, 2)).not.toBeNull()
+    await db.pool.query(`UPDATE job SET ticketed_at = now() - interval '21 s' WHERE id = $1`, [jobs[5]!.id])
+    expect(await byTicket(jobs[5]!.id, 1)).toBeNull()
   })
 
   test('draws at once for a job that was given back', async () => {

@@ -1,5 +1,5 @@
 import { type Database, transaction, type Transaction } from './database.js'
-import { orderedQueue, TICKET_SECONDS } from './dispatch-order.js'
+import { orderedQueue, ticketCounts } from './dispatch-order.js'
 import { countSlots } from './fleet.js'
 import type { DeviceClass } from './workers.js'
 
@@ -14,67 +14,110 @@ const TICKETS_PER_SLOT = 2
 
 /**
  * Draws tickets for queued jobs, by priority, fair share between keys, then age: as many as bring the tickets out there to two per free
- * slot of live workers. Put them into the queue after this returns; ones lost on the way are drawn again after 20 s.
+ * slot of live workers. When a more urgent job waits without one, tickets of less urgent ones are taken back: a claim refuses them, and
+ * their jobs get new ones in their turn. Put what this returns into the queue; tickets lost on the way are drawn again after 20 s.
  */
 export async function drawTickets(db: Database): Promise<DrawnTicket[]> {
   return transaction(db, async (tx) => {
-    const room = await ticketRoom(tx)
-    if (room.cpu + room.gpu === 0) return []
+    const { wanted, out, overtaken } = await countTickets(tx)
+    const room = { cpu: wanted.cpu - out.cpu, gpu: wanted.gpu - out.gpu }
+    if (room.cpu + room.gpu === 0 && !overtaken) return []
 
-    const assigned: { id: string; deviceClass: DeviceClass }[] = []
-    for (const job of await nextWaiting(tx, room)) {
+    const waiting = await nextJobs(tx, wanted)
+    const outdated = outdatedTickets(waiting)
+    for (const { ticketClass } of outdated) room[ticketClass!] += 1
+    const drawn = new Map<string, DeviceClass>()
+    for (const job of waiting) {
+      if (job.ticketClass !== null && !outdated.has(job)) continue
       const deviceClass = job.device === 'any' ? roomiest(room) : job.device
       if (room[deviceClass] === 0) continue
       room[deviceClass] -= 1
-      assigned.push({ id: job.id, deviceClass })
+      drawn.set(job.id, deviceClass)
     }
-    if (assigned.length === 0) return []
-
-    const { rows } = await tx.query<DrawnTicket>(
-      `UPDATE job SET ticket_no = ticket_no + 1, ticket_class = drawn.class, ticketed_at = clock_timestamp()
-       FROM unnest($1::uuid[], $2::text[]) AS drawn(id, class) WHERE job.id = drawn.id
-       RETURNING job.id AS "jobId", ticket_no AS "ticketNo", ticket_class AS "deviceClass"`,
-      [assigned.map((ticket) => ticket.id), assigned.map((ticket) => ticket.deviceClass)],
-    )
-    const order = new Map(assigned.map((ticket, index) => [ticket.id, index]))
-    return rows.sort((a, b) => order.get(a.jobId)! - order.get(b.jobId)!)
+    const takenBack = [...outdated].map(({ id }) => id).filter((id) => !drawn.has(id))
+    return drawn.size + takenBack.length === 0 ? [] : write(tx, drawn, takenBack)
   })
 }
 
-type Room = Record<DeviceClass, number>
-const roomiest = (room: Room): DeviceClass => (room.gpu >= room.cpu ? 'gpu' : 'cpu')
-
-/** Tickets that each device class can still take. */
-async function ticketRoom(tx: Transaction): Promise<Room> {
-  const slots = await countSlots(tx)
-  const { rows } = await tx.query<{ deviceClass: DeviceClass; out: number }>(
-    `SELECT ticket_class AS "deviceClass", count(*)::int AS out FROM job
-     WHERE state = 'queued' AND ticketed_at > clock_timestamp() - make_interval(secs => $1) GROUP BY ticket_class`,
-    [TICKET_SECONDS],
+/** Rows that another transaction holds are skipped, and so are those that are not queued any more. */
+async function write(tx: Transaction, drawn: Map<string, DeviceClass>, takenBack: string[]): Promise<DrawnTicket[]> {
+  const { rows } = await tx.query<DrawnTicket & { taken: boolean }>(
+    `WITH free AS (
+       SELECT id FROM job WHERE id = ANY($1::uuid[] || $3::uuid[]) AND state = 'queued' FOR UPDATE SKIP LOCKED
+     )
+     UPDATE job SET ticket_no = ticket_no + (class IS NOT NULL)::int, ticket_class = coalesce(class, ticket_class),
+       ticketed_at = CASE WHEN class IS NOT NULL THEN clock_timestamp() END
+     FROM free LEFT JOIN unnest($1::uuid[], $2::text[]) AS drawn(id, class) USING (id) WHERE job.id = free.id
+     RETURNING job.id AS "jobId", ticket_no AS "ticketNo", ticket_class AS "deviceClass", class IS NULL AS taken`,
+    [[...drawn.keys()], [...drawn.values()], takenBack],
   )
-  const out = (deviceClass: DeviceClass) => rows.find((row) => row.deviceClass === deviceClass)?.out ?? 0
-  const room = (deviceClass: DeviceClass) => Math.max(0, TICKETS_PER_SLOT * slots[deviceClass].free - out(deviceClass))
-  return { cpu: room('cpu'), gpu: room('gpu') }
+  const order = new Map([...drawn.keys()].map((id, index) => [id, index]))
+  return rows
+    .filter(({ taken }) => !taken)
+    .sort((a, b) => order.get(a.jobId)! - order.get(b.jobId)!)
+    .map(({ jobId, ticketNo, deviceClass }) => ({ jobId, ticketNo, deviceClass }))
+}
+
+type Counts = Record<DeviceClass, number>
+const roomiest = (room: Counts): DeviceClass => (room.gpu >= room.cpu ? 'gpu' : 'cpu')
+
+interface Tickets {
+  out: Counts
+  /** How many should be out: never fewer than are, so that one that is taken back is replaced. */
+  wanted: Counts
+  /** Perhaps some are to be taken back. */
+  overtaken: boolean
+}
+
+async function countTickets(tx: Transaction): Promise<Tickets> {
+  const slots = await countSlots(tx)
+  const { rows } = await tx.query<{ deviceClass: DeviceClass; out: number; overtaken: boolean }>(
+    `SELECT ticket_class AS "deviceClass", count(*)::int AS out,
+       EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND priority < max(ticketed.priority) AND NOT ${ticketCounts}) AS overtaken
+     FROM (SELECT ticket_class, priority FROM job WHERE state = 'queued' AND ${ticketCounts}) AS ticketed
+     GROUP BY ticket_class`,
+  )
+  const outOf = (deviceClass: DeviceClass) => rows.find((row) => row.deviceClass === deviceClass)?.out ?? 0
+  const out = { cpu: outOf('cpu'), gpu: outOf('gpu') }
+  const wantedOf = (deviceClass: DeviceClass) => Math.max(TICKETS_PER_SLOT * slots[deviceClass].free, out[deviceClass])
+  return { out, wanted: { cpu: wantedOf('cpu'), gpu: wantedOf('gpu') }, overtaken: rows.some((row) => row.overtaken) }
 }
 
 interface Waiting {
   id: string
   device: 'any' | DeviceClass
+  priority: number
+  /** Of its ticket; null without one that counts. */
+  ticketClass: DeviceClass | null
 }
 
-/** Enough queued jobs without a ticket to fill the room whichever class `any` jobs go to; rows that another transaction holds are skipped. */
-async function nextWaiting(tx: Transaction, room: Room): Promise<Waiting[]> {
-  const devices = ['any', ...(room.cpu > 0 ? ['cpu'] : []), ...(room.gpu > 0 ? ['gpu'] : [])]
+/**
+ * In the order in which they should start: every job with a ticket, and of those without one enough to use all that is wanted, whichever
+ * class `any` jobs go to.
+ */
+async function nextJobs(tx: Transaction, wanted: Counts): Promise<Waiting[]> {
+  const devices = ['any', ...(wanted.cpu > 0 ? ['cpu'] : []), ...(wanted.gpu > 0 ? ['gpu'] : [])]
   const { rows } = await tx.query<Waiting>(
     `WITH ${orderedQueue}, next AS (
-       SELECT id, position, row_number() OVER (PARTITION BY device ORDER BY position) AS nth
-       FROM ordered WHERE NOT ticketed AND NOT held_back AND device = ANY($1)
+       SELECT id, position, ticketed, row_number() OVER (PARTITION BY device, ticketed ORDER BY position) AS nth
+       FROM ordered WHERE NOT held_back AND device = ANY($1)
      )
-     SELECT job.id, job.device FROM job JOIN next USING (id)
-     WHERE nth <= $2 AND job.state = 'queued' AND (job.ticketed_at IS NULL
-       OR job.ticketed_at <= clock_timestamp() - make_interval(secs => $3))
-     ORDER BY position FOR UPDATE OF job SKIP LOCKED`,
-    [devices, room.cpu + room.gpu, TICKET_SECONDS],
+     SELECT id, job.device, job.priority, CASE WHEN ticketed THEN ticket_class END AS "ticketClass" FROM next JOIN job USING (id)
+     WHERE ticketed OR nth <= $2 ORDER BY position`,
+    [devices, wanted.cpu + wanted.gpu],
   )
   return rows
+}
+
+/** Tickets of jobs that are less urgent than one without that could use the same slot. */
+function outdatedTickets(waiting: Waiting[]): Set<Waiting> {
+  const mostUrgent = { cpu: Infinity, gpu: Infinity }
+  for (const { device, priority, ticketClass } of waiting) {
+    if (ticketClass !== null) continue
+    if (device !== 'gpu') mostUrgent.cpu = Math.min(mostUrgent.cpu, priority)
+    if (device !== 'cpu') mostUrgent.gpu = Math.min(mostUrgent.gpu, priority)
+  }
+  return new Set(
+    waiting.filter(({ ticketClass, priority }) => ticketClass !== null && priority > mostUrgent[ticketClass]),
+  )
 }

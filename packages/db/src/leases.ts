@@ -3,6 +3,7 @@ import { type AttemptEnd, endAttempt } from './attempts.js'
 import { newestCheckpointIn, startCheckpointIn, type StoredCheckpoint } from './checkpoints.js'
 import { type Database, query, transaction, type Transaction } from './database.js'
 import { findDataset } from './datasets.js'
+import { ticketCounts } from './dispatch-order.js'
 import { countRefusal, type Fence, fenced, fencedTransaction } from './fence.js'
 import { jobColumns, type OwnedJobRow, toJob } from './job-row.js'
 import { appendEvent, moveJob, type Note, noteJob } from './transition.js'
@@ -12,6 +13,8 @@ export interface ClaimRequest {
   workerId: string
   /** How long the claim holds without a renewal, on the database's clock. */
   leaseSeconds: number
+  /** Of the ticket that led here. One that was taken back, or drawn again since, or is too old claims nothing: others may be before it now. */
+  ticketNo?: number | undefined
 }
 
 export interface Claim {
@@ -26,8 +29,8 @@ export interface Claim {
 }
 
 /**
- * Takes a queued job: of any number of claimers one wins, the others get null. So does a worker that is draining, unfit or of another
- * device class than the job asks for, and one that would run more of a key's jobs than that key may have running. A pause or stop that
+ * Takes a queued job: of any number of claimers one wins, the others get null. So does one whose ticket counts no more, a worker that is
+ * draining, unfit or of another device class than the job asks for, and one that would run more of a key's jobs than that key may have running. A pause or stop that
  * an earlier attempt left unfinished is taken up at once: `job.state` is then `pausing` or `stopping`.
  */
 export async function claimJob(db: Database, request: ClaimRequest): Promise<Claim | null> {
@@ -42,8 +45,8 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
       `UPDATE job SET state = 'starting', reason = 'claimed', message = NULL, not_before = NULL, epoch = epoch + 1, event_seq = event_seq + 1,
          worker_id = $2, lease_until = clock_timestamp() + make_interval(secs => $3),
          started_at = coalesce(started_at, clock_timestamp())
-       WHERE id = $1 AND state = 'queued' RETURNING ${jobColumns}`,
-      [request.jobId, request.workerId, request.leaseSeconds],
+       WHERE id = $1 AND state = 'queued' AND ${ticketed('$4')} RETURNING ${jobColumns}`,
+      [request.jobId, request.workerId, request.leaseSeconds, request.ticketNo ?? null],
     )
     const claimed = rows[0]
     if (!claimed) return null
@@ -75,13 +78,16 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
   })
 }
 
+/** Whether the number is that of the job's ticket, or null. */
+const ticketed = (ticketNo: string) => `(${ticketNo}::int IS NULL OR (job.ticket_no = ${ticketNo} AND ${ticketCounts}))`
+
 /** Whether this worker may not have this job now. The key's row stays locked, so that two claims cannot both be the last one allowed. */
-async function isRefused(tx: Transaction, { jobId, workerId }: ClaimRequest): Promise<boolean> {
+async function isRefused(tx: Transaction, { jobId, workerId, ticketNo }: ClaimRequest): Promise<boolean> {
   const { rows } = await tx.query<{ keyId: string | null; unfit: boolean }>(
     `SELECT api_key.id AS "keyId", coalesce(draining OR unusable IS NOT NULL OR job.device NOT IN ('any', device_class), false) AS unfit
      FROM job LEFT JOIN worker ON worker.id = $2 LEFT JOIN api_key ON api_key.id = key_id AND max_running IS NOT NULL
-     WHERE job.id = $1 AND state = 'queued'`,
-    [jobId, workerId],
+     WHERE job.id = $1 AND state = 'queued' AND ${ticketed('$3')}`,
+    [jobId, workerId, ticketNo ?? null],
   )
   const [found] = rows
   if (!found || found.unfit || found.keyId === null) return found?.unfit ?? false
