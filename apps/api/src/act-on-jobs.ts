@@ -32,7 +32,7 @@ async function act(db: Database, { action, id, checkpoint, by }: One): Promise<J
       return retryJob(db, id, by)
     case 'archive':
     case 'unarchive':
-      return setArchived(db, id, action === 'archive')
+      return setArchived(db, id, action === 'archive', by.actor)
     case 'delete':
       await deleteJob(db, id)
       return null

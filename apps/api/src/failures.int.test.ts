@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Dossier, Job, LogReply } from '@kantor/contracts'
-import { appendLog, appendPoints, type Fence, finishAttempt, markRunning, type NewLogLine } from '@kantor/db'
+import {
+  appendLog,
+  appendPoints,
+  type Fence,
+  FencedError,
+  finishAttempt,
+  markRunning,
+  type NewLogLine,
+} from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
 import { aPoint, claim, openRig, replyOf, type Rig, submit, unknownId } from '../tests/rig.js'
 
@@ -93,6 +101,7 @@ describe('GET /jobs/:id/dossier', () => {
     await finishAttempt(rig.db, fence, { to: 'queued', reason: 'trainer_killed', message: 'by SIGSEGV' })
     const second = await claim(rig.db, job)
     await markRunning(rig.db, second, 'bitwise')
+    await expect(appendPoints(rig.db, fence, [aPoint(1, 9)])).rejects.toThrow(FencedError)
     await appendPoints(rig.db, second, [aPoint(1, 1.5), aPoint(2, Number.NaN)])
     await appendLog(rig.db, second, [line('not finite', 'error')])
     await finishAttempt(rig.db, second, { to: 'failed', reason: 'diverged', message: 'from generator step 2' })
@@ -109,11 +118,22 @@ describe('GET /jobs/:id/dossier', () => {
       ],
       samples: [],
       attempts: [
-        { attempt: 1, outcome: 'queued', reason: 'trainer_killed', message: 'by SIGSEGV', determinism: null },
-        { attempt: 2, outcome: 'failed', reason: 'diverged', determinism: 'bitwise', fencedWrites: 0 },
+        {
+          attempt: 1,
+          outcome: 'queued',
+          reason: 'trainer_killed',
+          message: 'by SIGSEGV',
+          determinism: null,
+          fencedWrites: 1,
+        },
+        { attempt: 2, outcome: 'failed', reason: 'diverged', determinism: 'bitwise', fencedWrites: 0, fromStep: 0 },
       ],
       log: [{ attempt: 2, text: 'not finite' }],
       nearest: { jobId: good.job.id, name: 'good' },
+    })
+    // The same shape as the list of attempts.
+    expect(replyOf('listAttempts', await rig.ask({ url: `/jobs/${job.id}/attempts` }))).toEqual({
+      items: dossier.attempts,
     })
     expect(dossier.nearest?.differences).toContainEqual({
       pointer: '/optimizer/criticLearningRate',

@@ -22,6 +22,10 @@ export const Attempt = z
     outcome: JobState.nullable(),
     reason: Reason.nullable(),
     message: z.string().nullable(),
+    /** What its trainer promised of its bits; null before its first step. */
+    determinism: z.enum(['bitwise', 'best-effort']).nullable(),
+    /** Writes that came after another attempt had the job, or after it was over: all refused. Above 0, a worker did not know that it had lost the job. */
+    fencedWrites: z.int(),
     /** How its trainer's process ended; null when there was none, or nobody saw it end. */
     exit: z.object({ code: z.int().nullable(), signal: z.string().nullable() }).nullable(),
     usage: z.object({

@@ -1,25 +1,9 @@
 import { z } from 'zod'
 import { Sample } from './artifacts.js'
+import { Attempt } from './attempts.js'
 import { SeriesName, WireNumber } from './curve.js'
-import { Job, JobState } from './job.js'
+import { Job } from './job.js'
 import { LogLine } from './logs.js'
-import { Reason } from './reasons.js'
-
-/** How one attempt of a failed job went. */
-const PastAttempt = z.object({
-  attempt: z.int(),
-  worker: z.string(),
-  /** The step of the checkpoint that it went on from; null when it began anew. */
-  resumeStep: z.int().nullable(),
-  startedAt: z.iso.datetime(),
-  endedAt: z.iso.datetime().nullable(),
-  outcome: JobState.nullable(),
-  reason: Reason.nullable(),
-  message: z.string().nullable(),
-  determinism: z.enum(['bitwise', 'best-effort']).nullable(),
-  /** Writes that came after another attempt had the job, all refused. */
-  fencedWrites: z.int(),
-})
 
 /** A key that two specs do not share. */
 export const SpecDifference = z.object({
@@ -42,7 +26,8 @@ export const Dossier = z
     points: z.array(z.object({ step: z.int(), criticStep: z.int(), values: z.partialRecord(SeriesName, WireNumber) })),
     /** Newest first. */
     samples: z.array(Sample),
-    attempts: z.array(PastAttempt),
+    /** Oldest first. */
+    attempts: z.array(Attempt),
     /** The end of its log, oldest first. */
     log: z.array(LogLine),
     /** The succeeded job on the same data whose spec differs least; null when there is none. */

@@ -153,7 +153,7 @@ export type CreateJobInput = z.input<typeof CreateJob>
 export const CreateJobs = z.strictObject({ jobs: z.array(CreateJob).min(1).max(1000) })
 export type CreateJobs = z.infer<typeof CreateJobs>
 
-/** A move from one state to another, or, where `from` and `to` are the same, something worth telling within a state. */
+/** A move from one state to another, or, where `from` and `to` are the same, something worth telling within a state: a wait, a change by a person. */
 export const JobEvent = z
   .object({
     seq: z.int(),

@@ -18,6 +18,9 @@ export const reasonCatalogue = {
     meaning: 'Paused without the save that was asked for',
     remedy: 'Nothing is needed: after the resume, the steps that its message names are trained again, to the same bits',
   },
+  edited: { meaning: 'Name, tags, notes or priority were changed' },
+  archived: { meaning: 'Taken out of the lists' },
+  unarchived: { meaning: 'Put back into the lists' },
   preempted: { meaning: 'Its worker went down in good order' },
   worker_lost: {
     meaning: 'Its worker was lost',

@@ -16,7 +16,7 @@ export async function listAttempts(db: Database, jobId: string): Promise<Attempt
     db,
     `SELECT epoch AS attempt, worker_id AS worker, host, device_class AS "deviceClass", device, started_at AS "startedAt",
        ended_at AS "endedAt", coalesce(resume_step, 0) AS "fromStep", to_step AS "toStep", outcome, reason, message,
-       exit_code AS "exitCode", exit_signal AS "exitSignal", cpu_seconds AS "cpuSeconds",
+       determinism, fenced_writes AS "fencedWrites", exit_code AS "exitCode", exit_signal AS "exitSignal", cpu_seconds AS "cpuSeconds",
        extract(epoch FROM coalesce(ended_at, clock_timestamp()) - started_at)::float8 AS seconds
      FROM attempt WHERE job_id = $1 ORDER BY epoch`,
     [jobId],

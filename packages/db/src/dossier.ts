@@ -19,23 +19,6 @@ export async function newestPoints(db: Database, jobId: string, limit: number): 
   }))
 }
 
-/** Every attempt, oldest first. */
-export async function pastAttempts(db: Database, jobId: string): Promise<Dossier['attempts']> {
-  const rows = await db.prisma.attempt.findMany({ where: { jobId }, orderBy: { epoch: 'asc' } })
-  return rows.map((row) => ({
-    attempt: row.epoch,
-    worker: row.workerId,
-    resumeStep: row.resumeStep,
-    startedAt: row.startedAt.toISOString(),
-    endedAt: row.endedAt?.toISOString() ?? null,
-    outcome: row.outcome as Dossier['attempts'][number]['outcome'],
-    reason: row.reason as Dossier['attempts'][number]['reason'],
-    message: row.message,
-    determinism: row.determinism as Dossier['attempts'][number]['determinism'],
-    fencedWrites: row.fencedWrites,
-  }))
-}
-
 /** The newest succeeded jobs on a dataset. */
 export async function succeededOn(db: Database, dataset: string, limit: number): Promise<Job[]> {
   const rows = await db.prisma.job.findMany({

@@ -18,17 +18,7 @@ export { deleteJob } from './deletion.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError } from './fence.js'
 export { answerOnce, forgetReplies, type IdempotentRequest, type StoredReply } from './idempotency.js'
-export {
-  createJob,
-  createJobs,
-  getJob,
-  type JobFilter,
-  listEvents,
-  listJobs,
-  matchJobs,
-  type NewJob,
-  patchJob,
-} from './jobs.js'
+export { createJob, createJobs, getJob, type JobFilter, listEvents, listJobs, matchJobs, type NewJob } from './jobs.js'
 export {
   type ApiKey,
   createKey,
@@ -53,8 +43,9 @@ export {
   renewLease,
 } from './leases.js'
 export { migrate } from './migrate.js'
+export { patchJob } from './patch-job.js'
 export { reconcile, type Reconciled } from './reconcile.js'
-export { newestPoints, pastAttempts, succeededOn } from './dossier.js'
+export { newestPoints, succeededOn } from './dossier.js'
 export { databaseTime, type Retention, retireCheckpoints, setPinned, unreferencedKeys } from './retention.js'
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
 export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'

@@ -7,7 +7,6 @@ import {
   type JobSpec,
   type JobState,
   type Lint,
-  type PatchJob,
   type StartFrom,
 } from '@kantor/contracts'
 import { v7 as uuidv7 } from 'uuid'
@@ -124,20 +123,6 @@ export async function matchJobs(db: Database, match: JobMatch): Promise<string[]
     [state ?? null, tags ?? null, name ?? null, createdBefore ?? null, archivedToo, limit],
   )
   return rows.map(({ id }) => id)
-}
-
-/** Changes what is mutable. A new priority counts from the dispatcher's next look. AppError `not-found`. */
-export async function patchJob(db: Database, id: string, changes: PatchJob): Promise<Job> {
-  const { name, tags, notes, priority } = changes
-  const rows = await query<JobRow>(
-    db,
-    `UPDATE job SET name = coalesce($2, name), tags = coalesce($3, tags), notes = coalesce($4, notes),
-       priority = coalesce($5, priority)
-     WHERE id = $1 RETURNING ${jobColumns}`,
-    [id, name ?? null, tags ?? null, notes ?? null, priority ?? null],
-  )
-  if (!rows[0]) throw new AppError('not-found', `there is no job ${id}`)
-  return toJob(rows[0])
 }
 
 /** Every transition, oldest first; empty for an unknown job. */

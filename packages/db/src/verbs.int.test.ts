@@ -126,17 +126,21 @@ describe('the table of verbs', () => {
     const id = await jobIn(state)
     if (!isTerminal(state)) {
       const refused = { code: 'invalid-state', currentState: state }
-      await expect(setArchived(db, id, true)).rejects.toMatchObject(refused)
-      await expect(setArchived(db, id, false)).rejects.toMatchObject(refused)
+      await expect(setArchived(db, id, true, 'anna')).rejects.toMatchObject(refused)
+      await expect(setArchived(db, id, false, 'anna')).rejects.toMatchObject(refused)
       await expect(deleteJob(db, id)).rejects.toMatchObject(refused)
       return
     }
-    const { archivedAt } = await setArchived(db, id, true)
-    expect(await setArchived(db, id, true)).toMatchObject({ archivedAt, state })
+    const { archivedAt } = await setArchived(db, id, true, 'anna')
+    expect(await setArchived(db, id, true, 'anna')).toMatchObject({ archivedAt, state })
     const listed = async (archived: 'true' | 'false' | 'all') =>
       (await listJobs(db, { limit: 200, archived })).items.some((job) => job.id === id)
     expect([await listed('true'), await listed('false'), await listed('all')]).toEqual([true, false, true])
-    expect(await setArchived(db, id, false)).toMatchObject({ archivedAt: null })
+    expect(await setArchived(db, id, false, 'bert')).toMatchObject({ archivedAt: null, reason: 'user' })
+    expect((await listEvents(db, id)).slice(-2)).toMatchObject([
+      { from: state, to: state, reason: 'archived', actor: 'anna' },
+      { from: state, to: state, reason: 'unarchived', actor: 'bert' },
+    ])
     await deleteJob(db, id)
     expect(await getJob(db, id)).toBeNull()
     await expect(deleteJob(db, id)).rejects.toMatchObject({ code: 'not-found' })
@@ -296,19 +300,32 @@ describe('a checkpoint that another job starts from', () => {
   })
 })
 
-test('what is mutable changes, and only what was named', async () => {
-  const job = await submit(db, { name: 'a', tags: { x: '1' }, notes: 'n', priority: 7 })
+test('what is mutable changes, and only what was named; an event says what, and who', async () => {
+  const job = await submit(db, { name: 'a', tags: { x: '1', y: '1' }, notes: 'n', priority: 7 })
 
-  expect(await patchJob(db, job.id, { priority: 3, tags: {} })).toEqual({ ...job, priority: 3, tags: {} })
-  expect(await patchJob(db, job.id, { name: 'b', notes: '' })).toMatchObject({ name: 'b', notes: '', priority: 3 })
-  await expect(patchJob(db, unknownId, { name: 'b' })).rejects.toMatchObject({ code: 'not-found' })
+  expect(await patchJob(db, job.id, { priority: 3, tags: { y: '2' } }, 'anna')).toEqual({
+    ...job,
+    priority: 3,
+    tags: { y: '2' },
+  })
+  expect(await patchJob(db, job.id, { name: 'b', notes: '' }, 'anna')).toMatchObject({
+    name: 'b',
+    notes: '',
+    priority: 3,
+  })
+  await patchJob(db, job.id, { name: 'b', tags: { y: '2' } }, 'anna')
+  expect((await listEvents(db, job.id)).slice(1)).toMatchObject([
+    { from: 'queued', to: 'queued', reason: 'edited', message: 'priority 7 → 3; tags +y=2 −x', actor: 'anna' },
+    { seq: 3, message: 'name “a” → “b”; notes' },
+  ])
+  await expect(patchJob(db, unknownId, { name: 'b' }, 'anna')).rejects.toMatchObject({ code: 'not-found' })
 })
 
 test('a new priority counts from the next look at the queue', async () => {
   await db.pool.query('TRUNCATE worker, job CASCADE')
   const jobs = [await submit(db), await submit(db), await submit(db)]
-  await patchJob(db, jobs[2]!.id, { priority: 1 })
-  await patchJob(db, jobs[0]!.id, { priority: 900 })
+  await patchJob(db, jobs[2]!.id, { priority: 1 }, 'anna')
+  await patchJob(db, jobs[0]!.id, { priority: 900 }, 'anna')
   await registerWorker(db, {
     id: 'worker-1',
     host: 'h',

@@ -12,7 +12,7 @@ import {
 import { type Database, transaction, type Transaction } from './database.js'
 import { jobColumns, type OwnedJobRow, toJob } from './job-row.js'
 import { accountForPause, accountForStop } from './standing.js'
-import { lockJob, type Move, moveJob } from './transition.js'
+import { appendEvent, lockJob, type Move, moveJob } from './transition.js'
 
 export interface Asked {
   verb: MovingVerb
@@ -66,16 +66,22 @@ async function setWish(tx: Transaction, { id }: OwnedJobRow, assignments: string
   return (await tx.query<OwnedJobRow>(sql, [id])).rows[0]!
 }
 
-/** Takes a job that is over out of the lists that do not ask for archived ones, or puts it back. Once more changes nothing. */
-export async function setArchived(db: Database, id: string, archived: boolean): Promise<Job> {
+/**
+ * Takes a job that is over out of the lists that do not ask for archived ones, or puts it back, with an event. Once more changes nothing.
+ * AppError `not-found`, `invalid-state`.
+ */
+export async function setArchived(db: Database, id: string, archived: boolean, actor: string): Promise<Job> {
   return transaction(db, async (tx) => {
     const job = await existing(tx, id)
     if (!isTerminal(job.state)) throw refusal(job, archived ? 'archive' : 'unarchive')
+    if ((job.archivedAt !== null) === archived) return toJob(job)
     const { rows } = await tx.query<OwnedJobRow>(
-      `UPDATE job SET archived_at = CASE WHEN $2 THEN coalesce(archived_at, clock_timestamp()) END
+      `UPDATE job SET archived_at = CASE WHEN $2 THEN clock_timestamp() END, event_seq = event_seq + 1
        WHERE id = $1 RETURNING ${jobColumns}`,
       [id, archived],
     )
+    const reason = archived ? 'archived' : 'unarchived'
+    await appendEvent(tx, job.state, rows[0]!, { to: job.state, reason, actor })
     return toJob(rows[0]!)
   })
 }

@@ -1,5 +1,5 @@
 import { AppError, reasonCatalogue, remedyOf } from '@kantor/contracts'
-import { listSamples, newestPoints, pastAttempts, readLog, succeededOn } from '@kantor/db'
+import { listAttempts, listSamples, newestPoints, readLog, succeededOn } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.js'
 import { register } from '../register.js'
@@ -24,7 +24,7 @@ export function dossierRoutes(app: FastifyInstance, { db }: ApiDeps): void {
     const [points, samples, attempts, log, others] = await Promise.all([
       newestPoints(db, id, POINTS),
       listSamples(db, id, { limit: SAMPLES }),
-      pastAttempts(db, id),
+      listAttempts(db, id),
       readLog(db, id, { tail: LOG_LINES }),
       succeededOn(db, job.spec.dataset, CANDIDATES),
     ])

@@ -16,9 +16,9 @@ export function verbRoutes(app: FastifyInstance): void {
   for (const name of Object.keys(plain) as (keyof typeof plain)[]) {
     register(app, name, ({ params, actor, db }) => askJob(db, params.id, { verb: plain[name], actor }))
   }
-  register(app, 'archiveJob', ({ params, db }) => setArchived(db, params.id, true))
-  register(app, 'unarchiveJob', ({ params, db }) => setArchived(db, params.id, false))
-  register(app, 'patchJob', ({ params, body, db }) => patchJob(db, params.id, body))
+  register(app, 'archiveJob', ({ params, actor, db }) => setArchived(db, params.id, true, actor))
+  register(app, 'unarchiveJob', ({ params, actor, db }) => setArchived(db, params.id, false, actor))
+  register(app, 'patchJob', ({ params, body, actor, db }) => patchJob(db, params.id, body, actor))
   register(app, 'deleteJob', async ({ params, db, afterwards }) => {
     await deleteJob(db, params.id)
     afterwards(() => removeObjects(app.deps, params.id))
