@@ -84,6 +84,16 @@ describe('judge', () => {
     })
   })
 
+  test('what TensorFlow says at every start is not taken for last words', () => {
+    const greeting =
+      'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n' +
+      'I0000 00:00:1795654523.881333   10877 port.cc:153] oneDNN custom operations are on. You may see others.\n'
+    const end = anEnd({ code: null, signal: 'SIGKILL', lastWords: greeting })
+
+    expect(judge(undefined, undefined, end)?.message).toBe('the trainer was killed by SIGKILL and said nothing')
+    expect(judge(undefined, undefined, { ...end, lastWords: `${greeting}alas\n` })?.message).toMatch(/words: alas$/)
+  })
+
   test('F19: one that was killed because it made no progress hung, whatever else is said of it', () => {
     const end = anEnd({ code: null, signal: 'SIGKILL', oomKill: true, hungSeconds: 600 })
 

@@ -27,6 +27,10 @@ const failures = {
   { to: 'failed' | 'queued'; reason: Reason }
 >
 
+/** What TensorFlow 2.21 says whenever it is loaded, whatever its log level: nobody's last words. */
+const greeting =
+  /^(?:WARNING: All log messages before absl::InitializeLog|I0000 .*oneDNN custom operations are on).*$/gm
+
 /** Books an attempt by what was wished, what the trainer said last, and how its process ended. */
 export function judge(wish: Wish | undefined, last: LastMessage | undefined, end: TrainerEnd | undefined): Verdict {
   if (wish === 'lost') return null
@@ -73,7 +77,8 @@ function judgeDeath({ code, signal, lastWords, oomKill, hungSeconds }: TrainerEn
       message: `${who}: use a smaller batchSize, imageSize or fewer filters`,
     }
   }
-  const words = lastWords ? `; its last words: ${lastWords.slice(-500)}` : ' and said nothing'
+  const said = lastWords.replaceAll(greeting, '').trim()
+  const words = said === '' ? ' and said nothing' : `; its last words: ${said.slice(-500)}`
   if (signal) return { to: 'queued', reason: 'trainer_killed', message: `the trainer was killed by ${signal}${words}` }
   return { to: 'queued', reason: 'trainer_error', message: `the trainer exited with code ${code ?? 'unknown'}${words}` }
 }
