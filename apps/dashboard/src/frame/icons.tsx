@@ -23,6 +23,14 @@ export const CopyIcon = () =>
   )
 export const TickIcon = () => outline(<path d="m3.5 8.5 3 3 6-7" />)
 export const DownloadIcon = () => outline(<path d="M8 2.5v7.5m-3-3 3 3 3-3M3 13.5h10" />)
+export const PinIcon = ({ filled }: { filled: boolean }) =>
+  outline(
+    <path
+      d="M5.5 2.5h5M6.5 2.5v4L4.5 9.5h7l-2-3v-4M8 9.5v4"
+      fill={filled ? 'currentColor' : 'none'}
+      strokeLinejoin="round"
+    />,
+  )
 export const PlayIcon = () => outline(<path d="M5 3.2v9.6l7.5-4.8Z" fill="currentColor" stroke="none" />)
 export const PauseIcon = () => outline(<path d="M5.5 3.5v9M10.5 3.5v9" strokeWidth="2" />)
 

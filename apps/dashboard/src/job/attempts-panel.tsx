@@ -55,6 +55,12 @@ const AttemptRow = ({ attempt: one }: { attempt: Attempt }) => (
     <td>
       {one.reason === null ? <span className="faded">runs</span> : words(one.reason)}
       {one.exit?.signal && <span className={styles['bad']}> {one.exit.signal}</span>}
+      {one.fencedWrites > 0 && (
+        <span className="faded" title="They came after the job was no longer this attempt's">
+          {' '}
+          {count(one.fencedWrites)} {one.fencedWrites === 1 ? 'write' : 'writes'} refused
+        </span>
+      )}
     </td>
   </tr>
 )

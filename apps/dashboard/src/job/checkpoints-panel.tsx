@@ -1,10 +1,10 @@
 import { ActionIcon, Loader, Skeleton, Tooltip } from '@mantine/core'
 import { type Checkpoint, isTerminal, type Job } from '@kantor/contracts'
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, checkpointsQuery, explain } from '../api.js'
 import { bytes, count, moment } from '../format.js'
 import { Copyable } from '../frame/copyable.js'
-import { DownloadIcon } from '../frame/icons.js'
+import { DownloadIcon, PinIcon } from '../frame/icons.js'
 import { Empty, Failure, Section } from '../frame/notices.js'
 import styles from './records.module.css'
 
@@ -14,7 +14,7 @@ export function CheckpointsPanel({ job }: { job: Job }) {
   return (
     <Section
       title="Checkpoints"
-      aside={<span className="faded">newest {count(job.spec.checkpoint.keep)} are kept</span>}
+      aside={<span className="faded">newest {count(job.spec.checkpoint.keep)} and pinned are kept</span>}
     >
       {checkpoints.isPending && <Skeleton h={48} m="md" aria-label="Loading checkpoints" />}
       {checkpoints.isError && !checkpoints.data && (
@@ -34,7 +34,7 @@ export function CheckpointsPanel({ job }: { job: Job }) {
                 <th>Size</th>
                 <th>SHA-256</th>
                 <th>
-                  <span className={styles['hidden']}>Download</span>
+                  <span className={styles['hidden']}>Pin or download</span>
                 </th>
               </tr>
             </thead>
@@ -51,11 +51,17 @@ export function CheckpointsPanel({ job }: { job: Job }) {
 }
 
 function CheckpointRow({ checkpoint, jobName }: { checkpoint: Checkpoint; jobName: string }) {
-  const { id, step, sha256, sizeBytes, quarantined, pinned, createdAt } = checkpoint
+  const { id, step, sha256, sizeBytes, quarantined, pinned, createdAt, jobId } = checkpoint
   const download = useMutation({
     mutationFn: () => api().downloadCheckpoint({ params: { id } }),
     onSuccess: (file) => save(file, `${jobName}-step-${step}.safetensors`),
   })
+  const queries = useQueryClient()
+  const pin = useMutation({
+    mutationFn: () => (pinned ? api().unpinCheckpoint({ params: { id } }) : api().pinCheckpoint({ params: { id } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['checkpoints', jobId] }),
+  })
+  const failure = download.error ?? pin.error
   return (
     <tr title={moment(createdAt)}>
       <td>
@@ -65,14 +71,25 @@ function CheckpointRow({ checkpoint, jobName }: { checkpoint: Checkpoint; jobNam
             <span className={styles['bad']}> damaged</span>
           </Tooltip>
         )}
-        {pinned && <span className="faded"> pinned</span>}
       </td>
       <td>{bytes(sizeBytes)}</td>
       <td>
         <Copyable value={sha256} short={sha256.slice(0, 12)} name="SHA-256" />
-        {download.isError && <div className={styles['bad']}>{explain(download.error)}</div>}
+        {failure && <div className={styles['bad']}>{explain(failure)}</div>}
       </td>
       <td className={styles['end']}>
+        <Tooltip label={pinned ? 'Pinned: it stays until unpinned' : 'Pin it: it stays whatever comes after'}>
+          <ActionIcon
+            variant="subtle"
+            color={pinned ? undefined : 'gray'}
+            onClick={() => pin.mutate()}
+            disabled={pin.isPending}
+            aria-pressed={pinned}
+            aria-label={`Pin the checkpoint of step ${step}`}
+          >
+            <PinIcon filled={pinned} />
+          </ActionIcon>
+        </Tooltip>
         <ActionIcon
           variant="subtle"
           color="gray"

@@ -3,7 +3,7 @@ import { type Job, remedyOf } from '@kantor/contracts'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { dossierQuery } from '../api.js'
-import { words } from '../format.js'
+import { count, words } from '../format.js'
 import { Failure, Section } from '../frame/notices.js'
 import styles from './failure-card.module.css'
 
@@ -23,13 +23,13 @@ export function FailureCard({ job }: { job: Job }) {
         {dossier.isError && <Failure error={dossier.error} retry={() => void dossier.refetch()} />}
         {attempts.length > 1 && (
           <ol className={styles['attempts']} aria-label="Attempts">
-            {attempts.map(({ attempt, reason, resumeStep, message }) => (
+            {attempts.map(({ attempt, reason, fromStep, message }) => (
               <li key={attempt}>
                 <span className="faded">
-                  #{attempt} from step {resumeStep ?? 0}:
+                  #{attempt} from step {count(fromStep)}:
                 </span>{' '}
                 {words(reason ?? 'not ended')}
-                {message !== null && <span className="faded"> · {message}</span>}
+                {message !== null && message !== job.message && <span className="faded"> · {message}</span>}
               </li>
             ))}
           </ol>

@@ -23,7 +23,8 @@ export function JobHead({ job }: { job: Job }) {
       </div>
       <p className={styles['reason']} data-bad={job.state === 'failed'}>
         {whyHere(job)}
-        {job.message !== null && <> · {job.message}</>}
+        {/* A failure has a card of its own below. */}
+        {job.message !== null && job.state !== 'failed' && <> · {job.message}</>}
       </p>
       {job.waiting && <p className={styles['reason']}>{whyWaits(job.waiting)}</p>}
       {job.startFrom && (
