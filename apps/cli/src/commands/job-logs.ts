@@ -34,7 +34,7 @@ export function logs(): Command {
         ...(options.grep !== undefined && { q: options.grep }),
         ...(options.level !== undefined && { level: options.level }),
       }
-      const show = (line: LogLine) => print(options.json ? JSON.stringify(line) : format(line))
+      const show = (line: LogLine) => print(options.json ? JSON.stringify(line) : formatLine(line))
       let reply = await client.getLogs({ params: { id }, query: { ...filter, tail: options.tail } })
       reply.items.forEach(show)
       if (reply.dropped > 0) note(`${reply.dropped} lines between the first and the newest of an attempt are not kept`)
@@ -49,5 +49,6 @@ export function logs(): Command {
     })
 }
 
-const format = ({ at, attempt, level, text }: LogLine): string =>
+/** One line for a person: when, which attempt, how serious, what. */
+export const formatLine = ({ at, attempt, level, text }: LogLine): string =>
   `${at.slice(0, 19).replace('T', ' ')}  #${attempt}  ${level.padEnd(5)}  ${text}`

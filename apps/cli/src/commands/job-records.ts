@@ -39,9 +39,15 @@ export const attempts = (): Command =>
       const { client } = await connect(command)
       const { items } = await client.listAttempts({ params: { id } })
       if (flags.json) return printJson({ items })
-      const head = ['NO', 'BEGAN', 'HOST', 'DEVICE', 'STEPS', 'TIME', 'CPU', 'ENDED', 'REASON', 'EXIT']
-      print(table(head, items.map(row), [0, 5, 6]))
+      print(attemptTable(items))
     })
+
+export const attemptTable = (items: readonly Attempt[]): string =>
+  table(
+    ['NO', 'BEGAN', 'HOST', 'DEVICE', 'STEPS', 'TIME', 'CPU', 'ENDED', 'REASON', 'EXIT', 'FENCED WRITES'],
+    items.map(row),
+    [0, 5, 6],
+  )
 
 const row = ({
   attempt,
@@ -54,6 +60,7 @@ const row = ({
   outcome,
   reason,
   exit,
+  fencedWrites,
 }: Attempt): string[] => [
   String(attempt),
   moment(startedAt),
@@ -65,4 +72,5 @@ const row = ({
   outcome ?? 'runs',
   reason ?? '',
   exit === null ? '' : (exit.signal ?? String(exit.code)),
+  fencedWrites === 0 ? '' : String(fencedWrites),
 ]

@@ -5,6 +5,7 @@ import { duration, figure, note, print, printJson, table } from '../output.js'
 import { connect } from '../settings.js'
 import { follow } from '../watch.js'
 import { attempts, eventTable, events } from './job-records.js'
+import { dossier } from './job-dossier.js'
 import { submit } from './job-submit.js'
 import { logs } from './job-logs.js'
 import { verbs } from './job-verbs.js'
@@ -19,6 +20,7 @@ export function job(): Command {
   group.addCommand(logs())
   group.addCommand(events())
   group.addCommand(attempts())
+  group.addCommand(dossier())
   for (const command of verbs()) group.addCommand(command)
   return group
 }
