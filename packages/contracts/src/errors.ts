@@ -14,7 +14,7 @@ export const errorCatalogue = {
   'forbidden-origin': { status: 403, title: 'The request comes from another site' },
   'not-found': { status: 404, title: 'There is no such thing' },
   'method-not-allowed': { status: 405, title: 'This path has no such method' },
-  'invalid-state': { status: 409, title: 'The job is in another state' },
+  'invalid-state': { status: 409, title: 'Its state does not allow this' },
   'request-in-progress': { status: 409, title: 'The same request is still being answered' },
   'checkpoint-in-use': { status: 409, title: 'Another job starts from this checkpoint' },
   'payload-too-large': { status: 413, title: 'The body is too large' },

@@ -73,6 +73,18 @@ export {
   routes,
 } from './routes.js'
 export { nearest } from './strings.js'
+export {
+  isFinishedTask,
+  isOwnedTask,
+  ownedTaskStates,
+  Task,
+  TaskKind,
+  TaskReason,
+  type TaskResult,
+  TaskState,
+  taskTransitions,
+  Verification,
+} from './tasks.js'
 export { Worker, WorkerState } from './workers.js'
 export { moves, type MovingVerb, PauseCheckpoint, takes, Verb, verbsOf } from './verbs.js'
 export { ActOnJobs, type ActResult, BulkAction, ForkJob, type JobsFilter, MAX_BULK } from './verb-routes.js'

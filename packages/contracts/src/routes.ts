@@ -7,6 +7,7 @@ import { Dossier } from './dossier.js'
 import { CreateJob, CreateJobs, Job, JobEvent, JobState } from './job.js'
 import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
+import { taskRoutes } from './task-routes.js'
 import { Worker } from './workers.js'
 import { verbRoutes } from './verb-routes.js'
 
@@ -211,6 +212,7 @@ export const routes = {
     status: 200,
     reply: 'application/octet-stream',
   },
+  ...taskRoutes,
   listDatasets: {
     method: 'GET',
     path: '/datasets',

@@ -27,8 +27,8 @@ const crashReasons: readonly Reason[] = [
 ]
 /** Of these, those after which the same machine could try again in the next moment: it waits instead, and others get a turn. */
 const pausingReasons: readonly Reason[] = ['trainer_error', 'trainer_killed', 'hung', 'storage_error']
-/** Crashes without a new checkpoint between them that end a job. */
-const MAX_CRASHES = 3
+/** Crashes without a new checkpoint between them that end a job; any three end a task. */
+export const MAX_CRASHES = 3
 
 /** Ends the attempt that owns a job whose row this transaction has locked: the job's move, the attempt's row, the crash count. */
 export async function endAttempt(

@@ -1,9 +1,10 @@
-import { AppError, Checkpoint, type CurvePoint } from '@kantor/contracts'
+import { AppError, Checkpoint, type CurvePoint, isTerminal } from '@kantor/contracts'
 import { type Page, type PageQuery, readStepCursor, stepCursor, toPage } from './cursor.js'
 import { insertPoints } from './curve-write.js'
 import { type Database, query, type Transaction } from './database.js'
 import { mediansUpTo } from './curve-medians.js'
 import { type Fence, fencedTransaction, sequencedTransaction } from './fence.js'
+import type { OwnedJobRow } from './job-row.js'
 import { noteJob } from './transition.js'
 
 export interface StoredCheckpoint extends Checkpoint {
@@ -98,24 +99,41 @@ const newestGood = `SELECT ${columns} FROM checkpoint WHERE job_id = $1 AND NOT 
 export async function quarantineCheckpoint(
   db: Database,
   fence: Fence,
-  { id, fault }: { id: string; fault: string },
+  damage: Damage,
 ): Promise<StoredCheckpoint | null> {
-  return fencedTransaction(db, fence, async (tx, job) => {
-    const { rows } = await tx.query<{ step: number }>(
-      'UPDATE checkpoint SET quarantined = true WHERE id = $1 AND job_id = $2 AND NOT quarantined RETURNING step',
-      [id, fence.jobId],
-    )
-    const next = await newestCheckpointIn(tx, fence.jobId)
-    if (rows[0]) {
-      const again = next ?? (await startCheckpointIn(tx, job))
-      const way = next
-        ? `the one of step ${next.step} is used`
-        : `none is left, training starts again at step ${again?.step ?? 0}`
-      const message = `the checkpoint of step ${rows[0].step} was put aside, ${fault}; ${way}`
-      await noteJob(tx, job, { reason: 'checkpoint_corrupt', message, actor: job.workerId! })
-    }
-    return next
-  })
+  return fencedTransaction(db, fence, (tx, job) => quarantineIn(tx, job, damage, job.workerId!))
+}
+
+export interface Damage {
+  /** The checkpoint. */
+  id: string
+  /** What is wrong with its object, in words. */
+  fault: string
+}
+
+/** The same inside a transaction that has locked the job's row, whoever found the damage and whatever the job is doing. */
+export async function quarantineIn(
+  tx: Transaction,
+  job: OwnedJobRow,
+  { id, fault }: Damage,
+  actor: string,
+): Promise<StoredCheckpoint | null> {
+  const { rows } = await tx.query<{ step: number }>(
+    'UPDATE checkpoint SET quarantined = true WHERE id = $1 AND job_id = $2 AND NOT quarantined RETURNING step',
+    [id, job.id],
+  )
+  const next = await newestCheckpointIn(tx, job.id)
+  if (rows[0]) {
+    const message = `the checkpoint of step ${rows[0].step} was put aside, ${fault}; ${await wayOn(tx, job, next)}`
+    await noteJob(tx, job, { reason: 'checkpoint_corrupt', message, actor })
+  }
+  return next
+}
+
+async function wayOn(tx: Transaction, job: OwnedJobRow, next: StoredCheckpoint | null): Promise<string> {
+  if (isTerminal(job.state)) return next ? `the newest good one is of step ${next.step}` : 'no good one is left'
+  if (next) return `the one of step ${next.step} is used`
+  return `none is left, training starts again at step ${(await startCheckpointIn(tx, job))?.step ?? 0}`
 }
 
 /** The one to resume from; quarantined ones are passed over. */
@@ -135,9 +153,11 @@ export async function startCheckpointIn(
   tx: Transaction,
   job: { startCheckpointId: string | null },
 ): Promise<StoredCheckpoint | null> {
-  if (job.startCheckpointId === null) return null
-  const { rows } = await tx.query<CheckpointRow>(`SELECT ${columns} FROM checkpoint WHERE id = $1`, [
-    job.startCheckpointId,
-  ])
+  return job.startCheckpointId === null ? null : checkpointIn(tx, job.startCheckpointId)
+}
+
+/** `getCheckpoint` inside a transaction. */
+export async function checkpointIn(tx: Transaction, id: string): Promise<StoredCheckpoint | null> {
+  const { rows } = await tx.query<CheckpointRow>(`SELECT ${columns} FROM checkpoint WHERE id = $1`, [id])
   return rows[0] ? toStored(rows[0]) : null
 }

@@ -14,6 +14,7 @@ export interface PageQuery {
 
 const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 const jobPattern = new RegExp(`^job:(${uuid})$`)
+const taskPattern = new RegExp(`^task:(${uuid})$`)
 const stepPattern = new RegExp(`^step:(\\d{1,10}):(${uuid})$`)
 
 /** What the column holds. */
@@ -29,6 +30,9 @@ const notOurs = () => new AppError('invalid-cursor', 'the cursor is not one that
 
 export const jobCursor = (id: string): string => encode(`job:${id}`)
 export const readJobCursor = (cursor: string): string => decode(cursor, jobPattern)[1]!
+
+export const taskCursor = (id: string): string => encode(`task:${id}`)
+export const readTaskCursor = (cursor: string): string => decode(cursor, taskPattern)[1]!
 
 export interface StepPosition {
   step: number

@@ -9,19 +9,34 @@ export interface Fence {
   epoch: number
 }
 
-/** The job is no longer this attempt's: nothing was written, stop working on it. */
+/** The same for a task. */
+export interface TaskFence {
+  taskId: string
+  epoch: number
+}
+
+/** What was claimed is no longer this attempt's: nothing was written, stop working on it. */
 export class FencedError extends Error {
   override name = 'FencedError'
-  readonly fence: Fence
 
-  constructor(fence: Fence) {
-    super(`attempt ${fence.epoch} no longer owns job ${fence.jobId}`)
-    this.fence = fence
+  constructor(fence: Fence | TaskFence) {
+    const claimed = 'jobId' in fence ? `job ${fence.jobId}` : `task ${fence.taskId}`
+    super(`attempt ${fence.epoch} no longer owns ${claimed}`)
   }
 }
 
-/** The fence of every write, with the job in $1 and the epoch in $2. */
-export const fenced = `id = $1 AND epoch = $2 AND state IN (${ownedStates.map((state) => `'${state}'`).join(', ')})`
+/** The fence of every write to a table whose rows are claimed, with the row's id in $1 and the epoch in $2. */
+export const fencedIn = (owned: readonly string[]): string =>
+  `id = $1 AND epoch = $2 AND state IN (${owned.map((state) => `'${state}'`).join(', ')})`
+
+/** That of jobs. */
+export const fenced = fencedIn(ownedStates)
+
+/** The end of a lease that is given or renewed now, with its seconds in `placeholder`. Only the database's clock is asked. */
+export const leaseOf = (placeholder: string): string => `clock_timestamp() + make_interval(secs => ${placeholder})`
+
+/** True of a row whose owner fell silent. */
+export const leaseRanOut = 'lease_until < clock_timestamp()'
 
 /** A refused write stays as a number with its attempt. Its loss is no reason to keep the FencedError from the caller. */
 export async function countRefusal(db: Database, { jobId, epoch }: Fence): Promise<void> {

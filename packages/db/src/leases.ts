@@ -4,7 +4,7 @@ import { newestCheckpointIn, startCheckpointIn, type StoredCheckpoint } from './
 import { type Database, query, transaction, type Transaction } from './database.js'
 import { findDataset } from './datasets.js'
 import { ticketCounts } from './dispatch-order.js'
-import { countRefusal, type Fence, fenced, fencedTransaction } from './fence.js'
+import { countRefusal, type Fence, fenced, fencedTransaction, leaseOf } from './fence.js'
 import { jobColumns, type OwnedJobRow, toJob } from './job-row.js'
 import { appendEvent, moveJob, type Note, noteJob } from './transition.js'
 
@@ -43,7 +43,7 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
     // Two claimers meet at the row's lock; the second then sees that the state is no longer queued and updates nothing.
     const { rows } = await tx.query<OwnedJobRow>(
       `UPDATE job SET state = 'starting', reason = 'claimed', message = NULL, not_before = NULL, epoch = epoch + 1, event_seq = event_seq + 1,
-         worker_id = $2, lease_until = clock_timestamp() + make_interval(secs => $3),
+         worker_id = $2, lease_until = ${leaseOf('$3')},
          started_at = coalesce(started_at, clock_timestamp())
        WHERE id = $1 AND state = 'queued' AND ${ticketed('$4')} RETURNING ${jobColumns}`,
       [request.jobId, request.workerId, request.leaseSeconds, request.ticketNo ?? null],
@@ -127,7 +127,7 @@ export async function renewLease(db: Database, fence: Fence, renewal: Renewal): 
   const rows = await query<Renewed>(
     db,
     `WITH held AS (
-       UPDATE job SET lease_until = clock_timestamp() + make_interval(secs => $3), progress = coalesce($4, progress)
+       UPDATE job SET lease_until = ${leaseOf('$3')}, progress = coalesce($4, progress)
        WHERE ${fenced} RETURNING state, pause_checkpoint AS "pauseCheckpoint"
      ), told AS (
        UPDATE attempt SET to_step = coalesce($5, to_step), cpu_seconds = coalesce($6, cpu_seconds)

@@ -1,9 +1,12 @@
 import { ownedStates } from '@kantor/contracts'
 import { endAttempt } from './attempts.js'
 import { type Database, transaction, type Transaction } from './database.js'
+import { leaseRanOut } from './fence.js'
 import { jobColumns, type OwnedJobRow } from './job-row.js'
+import { endTask } from './task-leases.js'
+import { taskColumns, type TaskRow } from './tasks.js'
 
-/** How many jobs each became. */
+/** How many jobs, or tasks, each became. */
 export interface Reconciled {
   requeued: number
   cancelled: number
@@ -16,7 +19,12 @@ const BATCH = 100
  * Takes jobs back whose lease ran out on the database's clock: queued again (`lease_expired`, which counts as a crash and may end in
  * `poison`), or cancelled when that was asked for. Tickets that got lost need nothing here: `drawTickets` draws them again.
  */
-export async function reconcile(db: Database): Promise<Reconciled> {
+export const reconcile = (db: Database): Promise<Reconciled> => inBatches(db, takeJobsBack)
+
+/** The same for tasks. */
+export const reconcileTasks = (db: Database): Promise<Reconciled> => inBatches(db, takeTasksBack)
+
+async function inBatches(db: Database, takeBack: (tx: Transaction) => Promise<string[]>): Promise<Reconciled> {
   const total: Reconciled = { requeued: 0, cancelled: 0, failed: 0 }
   for (;;) {
     const states = await transaction(db, takeBack)
@@ -27,17 +35,30 @@ export async function reconcile(db: Database): Promise<Reconciled> {
   }
 }
 
-async function takeBack(tx: Transaction): Promise<string[]> {
+const silent = (workerId: string | null) => `worker ${workerId} stopped renewing its lease`
+
+async function takeJobsBack(tx: Transaction): Promise<string[]> {
   const { rows } = await tx.query<OwnedJobRow>(
-    `SELECT ${jobColumns} FROM job WHERE lease_until < now() AND state = ANY($1)
+    `SELECT ${jobColumns} FROM job WHERE ${leaseRanOut} AND state = ANY($1)
      ORDER BY lease_until LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`,
     [ownedStates],
   )
   const states: string[] = []
   for (const job of rows) {
-    const message = `worker ${job.workerId} stopped renewing its lease`
-    const moved = await endAttempt(tx, job, { to: 'queued', reason: 'lease_expired', message }, 'reconciler')
-    states.push(moved.state)
+    const end = { to: 'queued', reason: 'lease_expired', message: silent(job.workerId) } as const
+    states.push((await endAttempt(tx, job, end, 'reconciler')).state)
+  }
+  return states
+}
+
+async function takeTasksBack(tx: Transaction): Promise<string[]> {
+  const { rows } = await tx.query<TaskRow>(
+    `SELECT ${taskColumns} FROM task WHERE ${leaseRanOut} ORDER BY lease_until LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`,
+  )
+  const states: string[] = []
+  for (const task of rows) {
+    const end = { to: 'queued', reason: 'lease_expired', message: silent(task.workerId) } as const
+    states.push((await endTask(tx, task, end)).state)
   }
   return states
 }

@@ -17,6 +17,7 @@ export const crashPoints = [
   'checkpoint-row-after',
   'finish-before',
   'finish-after',
+  'task-claimed',
   // trainer: any file of the spool, the sample of step 0 being the first
   'spool-file-written',
   'spool-file-renamed',
