@@ -1,24 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Progress } from '@kantor/contracts'
-import { type Database, type Fence, renewLease } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
-import type { Intent } from './intent.js'
 
-/** Renewals per lease at the least: five may fail in a row before another worker can take the job. */
+/** Renewals per lease at the least: five may fail in a row before another worker can take over. */
 const RENEWALS_PER_LEASE = 6
 /** More often than the lease needs: a renewal carries the progress that people watch, and its reply is how pause, stop and cancel arrive. Two rows each. */
 const RENEW_AT_LEAST_EVERY_MS = 2000
 /** Part of the lease, counted from the last renewal that was *sent* and answered, after which the attempt gives itself up. */
 const SELF_FENCE = 0.75
 
-export interface LeaseOptions {
-  db: Database
-  fence: Fence
+export interface LeaseOptions<Reply> {
   leaseSeconds: number
-  intent: Intent
-  progress: () => Progress | undefined
-  /** Processor time of the trainer so far. */
-  cpuSeconds: () => number | undefined
+  /** Asks the database for another `leaseSeconds`; null = another attempt owns it now. */
+  renew: () => Promise<Reply | null>
+  /** Learns from the reply what is wished. */
+  heed: (reply: Reply) => void
+  /** Somebody else owns it, or may in a moment: nothing is to be written any more. */
+  onLost: () => void
   log: Logger
 }
 
@@ -28,26 +25,31 @@ export interface Lease {
 }
 
 /**
- * Keeps an attempt's lease, counted from the claim at `sentAt` (monotonic ms), and turns what the replies say into intents.
- * Two clocks guard it: the database's, which hands the job on, and ours, which gives it up before that. Only the monotonic
- * clock is asked, so a clock that is set back or forth changes nothing.
+ * Keeps the lease on a job or task, counted from the claim at `sentAt` (monotonic ms). Two clocks guard it: the database's, which hands
+ * the work on, and ours, which gives it up before that. Only the monotonic clock is asked, so a clock that is set back or forth changes
+ * nothing.
  */
-export function holdLease(
-  { db, fence, leaseSeconds, intent, progress, cpuSeconds, log }: LeaseOptions,
-  sentAt: number,
-): Lease {
+export function holdLease<Reply>(options: LeaseOptions<Reply>, sentAt: number): Lease {
+  const { leaseSeconds, log } = options
   const periodMs = Math.min((leaseSeconds * 1000) / RENEWALS_PER_LEASE, RENEW_AT_LEAST_EVERY_MS)
   const giveUpMs = leaseSeconds * 1000 * SELF_FENCE
   const released = new AbortController()
   let heldSince = sentAt
+  let lost = false
   let selfFence: NodeJS.Timeout | undefined
+
+  function giveUp(): void {
+    lost = true
+    clearTimeout(selfFence)
+    options.onLost()
+  }
 
   const armSelfFence = () => {
     clearTimeout(selfFence)
     selfFence = setTimeout(
       () => {
         log.error({ leaseSeconds }, 'the lease could not be renewed in time, giving the attempt up')
-        intent.raise('lost')
+        giveUp()
       },
       Math.max(0, heldSince + giveUpMs - performance.now()),
     )
@@ -55,22 +57,20 @@ export function holdLease(
 
   async function renew(): Promise<void> {
     const sent = performance.now()
-    const current = progress()
-    const job = await renewLease(db, fence, { leaseSeconds, progress: current, cpuSeconds: cpuSeconds() })
-    if (released.signal.aborted) return
-    if (job === null) {
-      log.warn('another attempt owns the job now')
-      return intent.raise('lost')
+    const reply = await options.renew()
+    // Once given up it stays so, also when the answer comes after all.
+    if (released.signal.aborted || lost) return
+    if (reply === null) {
+      log.warn('another attempt owns it now')
+      return giveUp()
     }
     heldSince = sent
     armSelfFence()
-    if (job.state === 'cancelling') intent.raise('cancel')
-    if (job.state === 'stopping') intent.raise('stop')
-    if (job.state === 'pausing') intent.raise(job.pauseCheckpoint === 'latest' ? 'halt' : 'pause')
+    options.heed(reply)
   }
 
   async function keepRenewing(): Promise<void> {
-    while (!released.signal.aborted && intent.current !== 'lost') {
+    while (!released.signal.aborted && !lost) {
       // A failed renewal is tried again sooner: the database may be back in a moment.
       const ok = await renew().then(
         () => true,

@@ -41,7 +41,7 @@ const device = await findDevice(env).catch(refuse)
 // A service that is not up yet is waited for: containers start in any order.
 const waiting = { signal: new AbortController().signal, log }
 const { databaseUrl, redisUrl, s3 } = env
-const db = await outlast('database', () => openDatabase(databaseUrl, { maxConnections: 2 + env.slots * 2 }), waiting)
+const db = await outlast('database', () => openDatabase(databaseUrl, { maxConnections: 4 + env.slots * 2 }), waiting)
 const queue = await outlast(
   'queue',
   () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),

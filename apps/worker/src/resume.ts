@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { AppError } from '@kantor/contracts'
 import { type Database, type Fence, quarantineCheckpoint, type StoredCheckpoint } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
+import { faultOf, inspectObject } from './inspect-object.js'
 import { outlast } from './patience.js'
 
 export interface Resume {
@@ -87,24 +84,5 @@ async function download(
   file: string,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const hash = createHash('sha256')
-  let sizeBytes = 0
-  const measure = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk)
-      sizeBytes += chunk.byteLength
-      done(null, chunk)
-    },
-  })
-  try {
-    await pipeline(await store.get(row.key), measure, createWriteStream(file), { signal })
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'not-found') return 'its object is missing'
-    if (error instanceof AppError) throw error
-    // Half a download says nothing about the object.
-    throw new AppError('dependency-unavailable', `the download of ${row.key} broke off`, { cause: error })
-  }
-  const sha256 = hash.digest('hex')
-  if (sizeBytes !== row.sizeBytes) return `its object has ${sizeBytes} bytes, the row says ${row.sizeBytes}`
-  return sha256 === row.sha256 ? null : `its object has sha256 ${sha256}, the row says ${row.sha256}`
+  return faultOf(row, await inspectObject(store, row.key, signal, () => createWriteStream(file)))
 }

@@ -15,6 +15,8 @@ import {
   markRunning,
   noteAttempt,
   quarantineCheckpoint,
+  type Renewed,
+  renewLease,
   rollbackCurve,
 } from '@kantor/db'
 import { crashpoint, type Logger } from '@kantor/runtime'
@@ -76,8 +78,15 @@ export async function runAttempt(
   const stopFollowing = follow(shutdown, intent)
   const meter = new ProgressMeter(claim.job.spec, planBudget(claim.job.spec, claim.dataset.numImages))
   const trainer: TrainerTold = {}
+  const { db, leaseSeconds } = deps
   const lease = holdLease(
-    { ...deps, fence, intent, log, progress: () => meter.current(), cpuSeconds: () => trainer.cpuSeconds },
+    {
+      leaseSeconds,
+      renew: () => renewLease(db, fence, { leaseSeconds, progress: meter.current(), cpuSeconds: trainer.cpuSeconds }),
+      heed: (renewed) => heed(renewed, intent),
+      onLost: () => intent.raise('lost'),
+      log,
+    },
     claimedAt,
   )
   const spool = join(deps.dataDir, 'spool', `${jobId}-${claim.epoch}`)
@@ -85,12 +94,18 @@ export async function runAttempt(
     const verdict = await train({ ...deps, log }, { claim, fence, intent, meter, trainer, spool })
     // From here on only the booking matters, and it is fenced by itself.
     await lease.release()
-    return await book(deps.db, fence, verdict, { intent, meter, trainer, log })
+    return await book(db, fence, verdict, { intent, meter, trainer, log })
   } finally {
     await lease.release()
     stopFollowing()
     await rm(spool, { recursive: true, force: true })
   }
+}
+
+function heed({ state, pauseCheckpoint }: Renewed, intent: Intent): void {
+  if (state === 'cancelling') intent.raise('cancel')
+  if (state === 'stopping') intent.raise('stop')
+  if (state === 'pausing') intent.raise(pauseCheckpoint === 'latest' ? 'halt' : 'pause')
 }
 
 /** What is known of the trainer's process, for the attempt's record. */

@@ -6,16 +6,19 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import {
+  createTask,
   getJob,
+  getTask,
   listCheckpoints,
   listWorkers,
   newestCheckpoint,
   reconcile,
+  reconcileTasks,
   removeWorker,
   setDraining,
 } from '@kantor/db'
 import { openQueue, type TicketQueue } from '@kantor/queue'
-import { type Services, startServices } from '@kantor/testing'
+import { checkInvariants, type Services, startServices } from '@kantor/testing'
 import { isAlive, LEASE_SECONDS, type LogLine, openRig, type Rig, stateOf, until } from './testing/rig.js'
 import { compiled } from './trainer-process.js'
 
@@ -133,6 +136,33 @@ describe('the worker process', () => {
     expect((await rig.curve(job.id)).w_estimate!.x).toHaveLength(400)
     expect((await listCheckpoints(rig.db, job.id, { limit: 1 })).items[0]!.step).toBe(400)
     expect((await getJob(rig.db, job.id))!.attempt).toBe(2)
+  })
+
+  test('kill -9 with a task in hand: another worker finishes it, after two such ends too', async () => {
+    const job = await rig.submit({ budget: { generatorSteps: 20 } })
+    const worker = await startWorker()
+    await issueTicket(job.id)
+    await until(async () => (await stateOf(rig.db, job.id)).state === 'succeeded')
+    const { id: checkpointId } = (await newestCheckpoint(rig.db, job.id))!
+    const verify = () => createTask(rig.db, { kind: 'verify', checkpointId })
+    const good = await verify()
+    await until(async () => (await getTask(rig.db, good.id))!.state === 'succeeded')
+    expect((await getTask(rig.db, good.id))!.result).toMatchObject({ intact: true })
+    worker.child.kill('SIGTERM')
+    await once(worker.child, 'exit')
+
+    const task = await verify()
+    for (const attempt of [1, 2]) {
+      const { child } = startProcess({ KANTOR_CRASH_AT: 'task-claimed' })
+      await once(child, 'exit')
+      expect(await getTask(rig.db, task.id)).toMatchObject({ state: 'running', attempt })
+      await until(async () => (await reconcileTasks(rig.db)).requeued)
+    }
+    await startWorker()
+    await until(async () => (await getTask(rig.db, task.id))!.state === 'succeeded')
+
+    expect(await getTask(rig.db, task.id)).toMatchObject({ attempt: 3, result: { intact: true } })
+    expect(await checkInvariants(rig.db, rig.store)).toEqual([])
   })
 
   test.each(['closed', 'full'] as const)('F34: a log that is %s holds nothing up', async (kind) => {

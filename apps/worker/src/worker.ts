@@ -8,6 +8,7 @@ import { GpuPool } from './gpus.js'
 import { runAttempt, type Shutdown, type WorkerDeps } from './run-attempt.js'
 import { Slots } from './slots.js'
 import { checkStore } from './store-check.js'
+import { workOnTasks } from './tasks/task-loop.js'
 
 const HEARTBEAT_MS = 10_000
 
@@ -19,15 +20,15 @@ export interface WorkerOptions extends Omit<WorkerDeps, 'device'> {
 
 export interface Worker {
   readonly numRunning: number
-  /** Takes no more tickets, lets every attempt checkpoint and hand its job back; resolves when the last one is booked. */
+  /** Takes no more work, lets every attempt checkpoint and hand its job back; resolves when the last one is booked. */
   drain(): Promise<void>
   /** Kills what is still running and hands the jobs back as they are. */
   abandon(): void
 }
 
 /**
- * Registers the worker and takes tickets of its device class, at most `slots` at a time; none while its row says that it is draining,
- * and none at all when it failed its self-test: then it only says why.
+ * Registers the worker and takes tickets of its device class, at most `slots` at a time, and besides them one task at a time; none while
+ * its row says that it is draining, and none at all when it failed its self-test: then it only says why.
  */
 export async function startWorker({ queue, slots: numSlots, device, ...rest }: WorkerOptions): Promise<Worker> {
   const { db, log, workerId } = rest
@@ -86,6 +87,8 @@ export async function startWorker({ queue, slots: numSlots, device, ...rest }: W
     log.info({ workerId, deviceClass, device: name, slots: numSlots, versions, determinism }, 'taking jobs')
   } else log.error({ workerId, unusable }, 'the self-test failed: this worker takes no jobs')
 
+  const tasks = unusable === undefined ? workOnTasks(rest, preempt.signal) : Promise.resolve()
+
   return {
     get numRunning() {
       return slots.numUsed
@@ -93,7 +96,7 @@ export async function startWorker({ queue, slots: numSlots, device, ...rest }: W
     async drain() {
       preempt.abort()
       leave()
-      await Promise.all(leaving)
+      await Promise.all([...leaving, tasks])
       await pulse.stop()
       await removeWorker(db, workerId).catch((error: unknown) =>
         log.warn({ err: error }, 'the worker could not sign off'),
