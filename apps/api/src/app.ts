@@ -18,6 +18,7 @@ import { datasetRoutes } from './routes/datasets.js'
 import { dossierRoutes } from './routes/dossier.js'
 import { jobRoutes } from './routes/jobs.js'
 import { logRoutes } from './routes/logs.js'
+import { taskRoutes } from './routes/tasks.js'
 import { workerRoutes } from './routes/workers.js'
 import { verbRoutes } from './routes/verbs.js'
 
@@ -59,6 +60,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   dossierRoutes(app, deps)
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)
+  taskRoutes(app)
   workerRoutes(app)
   serveHealth(app, deps)
   serveDocs(app)

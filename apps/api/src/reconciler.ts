@@ -1,4 +1,4 @@
-import { type Database, forgetReplies, reconcile } from '@kantor/db'
+import { type Database, forgetReplies, reconcile, reconcileTasks } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 
 /**
@@ -8,6 +8,9 @@ import type { Logger } from '@kantor/runtime'
 export async function reconcileOnce(db: Database, log: Logger): Promise<boolean> {
   const taken = await reconcile(db)
   if (taken.requeued + taken.cancelled + taken.failed > 0) log.warn(taken, 'leases ran out; their jobs were taken back')
+  const tasks = await reconcileTasks(db)
+  if (tasks.requeued + tasks.cancelled + tasks.failed > 0)
+    log.warn(tasks, 'leases ran out; their tasks were taken back')
   await forgetReplies(db)
   return taken.requeued > 0
 }

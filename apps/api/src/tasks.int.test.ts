@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Task } from '@kantor/contracts'
+import { addCheckpoint, claimTask, createTask, finishTask, getTask, retireCheckpoints } from '@kantor/db'
+import { createLogger } from '@kantor/runtime'
+import { type Services, startServices } from '@kantor/testing'
+import { claim, openRig, replyOf, type Rig, submit, unknownId } from '../tests/rig.js'
+import { reconcileOnce } from './reconciler.js'
+
+let services: Services
+let rig: Rig
+beforeAll(async () => {
+  services = await startServices({ redis: false, s3: false })
+  rig = await openRig({ databaseUrl: services.databaseUrl, directory: services.directory })
+})
+afterAll(async () => {
+  await rig.close()
+  await services.stop()
+})
+beforeEach(async () => {
+  await rig.db.pool.query('TRUNCATE job CASCADE')
+})
+
+async function aCheckpoint() {
+  const fence = await claim(rig.db, await submit(rig))
+  const row = {
+    id: randomUUID(),
+    step: 10,
+    key: `k/${randomUUID()}`,
+    sizeBytes: 3,
+    sha256: 'ab'.repeat(32),
+    points: [],
+  }
+  return { fence, ...(await addCheckpoint(rig.db, fence, row)) }
+}
+const verify = (id: string, headers = {}) => rig.ask({ method: 'POST', url: `/checkpoints/${id}/verify`, headers })
+const get = async (id: string) => replyOf('getTask', await rig.ask({ url: `/tasks/${id}` })) as Task
+const cancel = (id: string) => rig.ask({ method: 'POST', url: `/tasks/${id}/cancel` })
+const intact = { intact: true, sizeBytes: 3, sha256: 'ab'.repeat(32), fault: null }
+
+describe('POST /checkpoints/:id/verify', () => {
+  test('answers 202 with the task and where to ask for it', async () => {
+    const { id, jobId } = await aCheckpoint()
+    const answer = await verify(id)
+    const task = replyOf('verifyCheckpoint', answer) as Task
+
+    expect(task).toMatchObject({ kind: 'verify', checkpointId: id, jobId, state: 'queued', result: null })
+    expect(answer.headers.location).toBe(`/tasks/${task.id}`)
+    expect(await get(task.id)).toEqual(task)
+
+    const { fence } = (await claimTask(rig.db, { workerId: 'w', leaseSeconds: 60 }))!
+    expect(await get(task.id)).toMatchObject({ state: 'running', worker: 'w', attempt: 1 })
+    await finishTask(rig.db, fence, { to: 'succeeded', result: intact })
+    expect(await get(task.id)).toMatchObject({ state: 'succeeded', reason: 'done', result: intact })
+  })
+
+  test('asked twice under one Idempotency-Key it is one task', async () => {
+    const { id } = await aCheckpoint()
+    const [first, second] = [
+      await verify(id, { 'idempotency-key': 'once' }),
+      await verify(id, { 'idempotency-key': 'once' }),
+    ]
+
+    expect(second.json()).toEqual(first.json())
+    expect(second.headers).toMatchObject({ 'idempotent-replayed': 'true', location: first.headers.location })
+    expect((replyOf('listTasks', await rig.ask({ url: '/tasks' })) as { items: Task[] }).items).toHaveLength(1)
+  })
+
+  test('needs a checkpoint that is kept, no body, and the scope to change things', async () => {
+    expect((await verify(unknownId)).json()).toMatchObject({ status: 404, code: 'not-found' })
+    expect((await verify('newest')).statusCode).toBe(404)
+    const { id } = await aCheckpoint()
+    const url = `/checkpoints/${id}/verify`
+    expect((await rig.ask({ method: 'POST', url, payload: { deep: true } })).json()).toMatchObject({
+      status: 422,
+      errors: [{ pointer: '/deep', code: 'unknown-property' }],
+    })
+    const headers = { authorization: `Bearer ${await rig.key('read')}` }
+    expect((await verify(id, headers)).statusCode).toBe(403)
+    expect((await rig.ask({ url: '/tasks', headers })).statusCode).toBe(200)
+  })
+
+  test('its task goes with the checkpoint', async () => {
+    const old = await aCheckpoint()
+    const { id } = replyOf('verifyCheckpoint', await verify(old.id)) as Task
+    const newer = { id: randomUUID(), step: 20, key: 'k/20', sizeBytes: 3, sha256: 'ab'.repeat(32), points: [] }
+    await addCheckpoint(rig.db, old.fence, newer)
+    await retireCheckpoints(rig.db, old.fence, { keep: 1 })
+
+    expect((await rig.ask({ url: `/tasks/${id}` })).json()).toMatchObject({ status: 404, code: 'not-found' })
+  })
+})
+
+describe('tasks', () => {
+  test('are listed newest first, by state, page by page', async () => {
+    const { id } = await aCheckpoint()
+    const ids: string[] = []
+    for (let n = 0; n < 3; n++) ids.unshift((await createTask(rig.db, { kind: 'verify', checkpointId: id })).id)
+    await cancel(ids[0]!)
+    const list = async (query: string) =>
+      replyOf('listTasks', await rig.ask({ url: `/tasks?${query}` })) as { items: Task[]; nextCursor: string | null }
+
+    const first = await list('limit=2')
+    const rest = await list(`limit=2&cursor=${first.nextCursor}`)
+    expect([...first.items, ...rest.items].map((task) => task.id)).toEqual(ids)
+    expect(rest.nextCursor).toBeNull()
+    expect((await list('state=cancelled,failed&kind=verify')).items.map((task) => task.id)).toEqual([ids[0]])
+  })
+
+  test.each([
+    ['state=asleep', 422, 'invalid-query'],
+    ['kind=train', 422, 'invalid-query'],
+    ['limit=0', 422, 'invalid-query'],
+    ['color=red', 422, 'invalid-query'],
+    ['cursor=am9iOg', 400, 'invalid-cursor'],
+  ])('a list by %s is refused', async (query, status, code) => {
+    expect((await rig.ask({ url: `/tasks?${query}` })).json()).toMatchObject({ status, code })
+  })
+
+  test('a cancel is met at once while nobody works on it; later by its worker, or by the reconciler without one', async () => {
+    const { id: checkpointId } = await aCheckpoint()
+    const [waiting, held] = [
+      await createTask(rig.db, { kind: 'verify', checkpointId }),
+      await createTask(rig.db, { kind: 'verify', checkpointId }),
+    ]
+    expect(replyOf('cancelTask', await cancel(waiting.id))).toMatchObject({ state: 'cancelled', reason: 'user' })
+    expect(replyOf('cancelTask', await cancel(waiting.id))).toMatchObject({ state: 'cancelled' })
+    await claimTask(rig.db, { workerId: 'w', leaseSeconds: 60 })
+    expect(replyOf('cancelTask', await cancel(held.id))).toMatchObject({ state: 'cancelling' })
+
+    await rig.db.pool.query(`UPDATE task SET lease_until = now() - interval '1 s' WHERE id = $1`, [held.id])
+    await reconcileOnce(rig.db, createLogger({ logLevel: 'silent' }, 'test'))
+
+    expect(await getTask(rig.db, held.id)).toMatchObject({ state: 'cancelled' })
+    expect((await cancel(unknownId)).statusCode).toBe(404)
+  })
+
+  test('that are over in another way are not cancelled', async () => {
+    const { id: checkpointId } = await aCheckpoint()
+    const task = await createTask(rig.db, { kind: 'verify', checkpointId })
+    const { fence } = (await claimTask(rig.db, { workerId: 'w', leaseSeconds: 60 }))!
+    await finishTask(rig.db, fence, { to: 'succeeded', result: intact })
+
+    expect((await cancel(task.id)).json()).toMatchObject({
+      status: 409,
+      code: 'invalid-state',
+      currentState: 'succeeded',
+      allowed: [],
+    })
+  })
+})
