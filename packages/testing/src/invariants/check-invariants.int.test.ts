@@ -6,10 +6,14 @@ import {
   addCheckpoint,
   appendPoints,
   claimJob,
+  claimTask,
   createJob,
+  createTask,
   type Database,
   type Fence,
   finishAttempt,
+  finishTask,
+  listCheckpoints,
   markRunning,
   migrate,
   openDatabase,
@@ -36,6 +40,8 @@ beforeAll(async () => {
   // What the database itself forbids is let through, so that the checker has it to find.
   await db.pool.query(`ALTER TABLE job DROP CONSTRAINT job_lease_check, DROP CONSTRAINT job_owner_check,
     DROP CONSTRAINT job_finished_check`)
+  await db.pool.query(`ALTER TABLE task DROP CONSTRAINT task_lease_check, DROP CONSTRAINT task_finished_check,
+    DROP CONSTRAINT task_result_check`)
   await db.pool.query('DROP INDEX curve_point_effective_key')
 })
 afterAll(async () => {
@@ -331,4 +337,46 @@ describe('checkInvariants', () => {
 
     expect(await faultsOf(id)).toEqual(['job: it is starting and nobody owns it'])
   })
+
+  test('settled: a task without an end', async () => {
+    const id = await aTask()
+
+    expect(await faultsOf(id)).toEqual([])
+    expect(await faultsOf(id, { settled: true })).toEqual([`task ${id}: it never came to an end, it is queued`])
+  })
+
+  // Each breaks one rule of a task ($1) that found its checkpoint intact.
+  test.each<[string, string, RegExp]>([
+    ['that ended with a lease', 'UPDATE task SET lease_until = now() WHERE id = $1', /succeeded with a lease/],
+    [
+      'whose lease ran out long ago',
+      `UPDATE task SET state = 'running', result = NULL, finished_at = NULL, lease_until = now() - interval '2 min' WHERE id = $1`,
+      /ran out long ago/,
+    ],
+    ['without a time of its end', 'UPDATE task SET finished_at = NULL WHERE id = $1', /succeeded without a time/],
+    ['that nobody claimed', 'UPDATE task SET epoch = 0 WHERE id = $1', /claimed 0 times and has a start/],
+    ['that crashed too often', 'UPDATE task SET crashes = 3, epoch = 3 WHERE id = $1', /crashed 3 times in 3 attempts/],
+    [
+      'that found damage, without a consequence',
+      `UPDATE task SET result = jsonb_set(result, '{intact}', 'false') WHERE id = $1`,
+      /found a damaged checkpoint that is not put aside/,
+    ],
+  ])('a task %s', async (_, damage, expected) => {
+    const id = await aTask()
+    const claimed = await claimTask(db, { workerId: 'a', leaseSeconds: 60 })
+    expect(claimed!.task.id).toBe(id)
+    const result = { intact: true, sizeBytes: 1, sha256: '', fault: null }
+    await finishTask(db, claimed!.fence, { to: 'succeeded', result })
+    expect(await faultsOf(id, { settled: true })).toEqual([])
+
+    await db.pool.query(damage, [id])
+
+    expect(await faultsOf(id)).toEqual([expect.stringMatching(expected)])
+  })
 })
+
+async function aTask(): Promise<string> {
+  const { items } = await listCheckpoints(db, await succeeded(), { limit: 1 })
+  await db.pool.query(`DELETE FROM task WHERE state = 'queued'`)
+  return (await createTask(db, { kind: 'verify', checkpointId: items[0]!.id })).id
+}

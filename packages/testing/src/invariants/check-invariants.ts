@@ -8,11 +8,12 @@ import { checkLifeCycles } from './life-cycles.js'
 import { checkObjects } from './objects.js'
 import { checkOwnership } from './ownership.js'
 import { readSnapshot } from './snapshot.js'
+import { checkTasks } from './tasks.js'
 
 export interface InvariantOptions {
   /** Ids that a client has in a 201. */
   acknowledged?: Iterable<string>
-  /** Everything has come to rest: every job is in a terminal state or paused. Default false. */
+  /** Everything has come to rest: every job is in a terminal state or paused, every task in a terminal state. Default false. */
   settled?: boolean
   /** Points that two attempts made at one step must be equal bit by bit. Default false: only where the run is repeatable at all. */
   bitwise?: boolean
@@ -30,7 +31,8 @@ export async function checkInvariants(
     lifeCycles: await checkLifeCycles(read, options),
     ownership: await checkOwnership(read, options),
     curves: await checkCurves(read, options),
+    tasks: await checkTasks(read, options),
   }))
   const objects = await checkObjects(db, store, options)
-  return [...snapshot.lifeCycles, ...snapshot.ownership, ...snapshot.curves, ...objects]
+  return [...Object.values(snapshot).flat(), ...objects]
 }
