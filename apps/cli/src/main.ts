@@ -7,6 +7,7 @@ import { job } from './commands/job.js'
 import { key } from './commands/key.js'
 import { paper } from './commands/paper.js'
 import { parity } from './commands/parity.js'
+import { checkpoint, task } from './commands/task.js'
 import { up } from './commands/up.js'
 import { worker } from './commands/worker.js'
 import { exitCodes, explain } from './failure.js'
@@ -30,7 +31,8 @@ Data goes to stdout, everything else to stderr. Exit codes:
   )
 
 // Commands load databases and images in their actions: help and typing errors should answer at once.
-for (const command of [up, demo, job, dataset, worker, key, doctor, parity, paper]) program.addCommand(command())
+for (const command of [up, demo, job, checkpoint, task, dataset, worker, key, doctor, parity, paper])
+  program.addCommand(command())
 throwInsteadOfExit(program)
 
 // `kantor job list | head -1` is no error.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Job, Worker } from '@kantor/contracts'
+import type { Checkpoint, Job, Task, Worker } from '@kantor/contracts'
 import { repoRoot } from '@kantor/runtime'
 import { probeTensorFlow } from './doctor/probe-tensorflow.js'
 import type { StackFile } from './stack/stack-file.js'
@@ -140,6 +140,32 @@ describe('kantor up', () => {
     expect((await kantor(['job', 'list'])).stdout).toMatch(new RegExp(`${job.id} +tiny +succeeded +5/5`))
     expect((await kantor(['job', 'show', job.id])).stdout).toMatch(/queued +starting +claimed/)
   })
+
+  testWithTensorFlow(
+    'a checkpoint is verified by a worker: 0 when it is intact, 1 when its object is gone',
+    async () => {
+      const job = JSON.parse((await kantor(['job', 'submit', '-', '--wait', '--json'], aJob(5))).stdout) as Job
+      const reply = await fetch(`${(await stackFile()).url}/jobs/${job.id}/checkpoints`)
+      const { id } = ((await reply.json()) as { items: Checkpoint[] }).items[0]!
+      expect(await kantor(['checkpoint', 'verify', id])).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining('intact'),
+      })
+
+      await rm(join(dataDir, 'objects', 'objects', 'jobs', job.id, 'checkpoints'), { recursive: true })
+      const verified = await kantor(['checkpoint', 'verify', id, '--json'])
+      const task = JSON.parse(verified.stdout) as Task
+
+      expect(verified).toMatchObject({ code: 1, stderr: expect.stringContaining('its object is missing') })
+      expect(task).toMatchObject({ state: 'succeeded', jobId: job.id, result: { intact: false } })
+      expect((await kantor(['task', 'list'])).stdout).toMatch(new RegExp(`${task.id} +verify +${id} +succeeded +done`))
+      expect(await kantor(['task', 'show', task.id])).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining('damaged'),
+      })
+      expect(await kantor(['task', 'cancel', task.id])).toMatchObject({ code: 5 })
+    },
+  )
 
   testWithTensorFlow(
     'watching too long ends with 7 and leaves the job running; a cancelled job ends a watch with 1',
