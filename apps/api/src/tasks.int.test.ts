@@ -36,6 +36,8 @@ async function aCheckpoint() {
 const verify = (id: string, headers = {}) => rig.ask({ method: 'POST', url: `/checkpoints/${id}/verify`, headers })
 const get = async (id: string) => replyOf('getTask', await rig.ask({ url: `/tasks/${id}` })) as Task
 const cancel = (id: string) => rig.ask({ method: 'POST', url: `/tasks/${id}/cancel` })
+const list = async (query: string) =>
+  replyOf('listTasks', await rig.ask({ url: `/tasks?${query}` })) as { items: Task[]; nextCursor: string | null }
 const intact = { intact: true, sizeBytes: 3, sha256: 'ab'.repeat(32), fault: null }
 
 describe('POST /checkpoints/:id/verify', () => {
@@ -63,7 +65,7 @@ describe('POST /checkpoints/:id/verify', () => {
 
     expect(second.json()).toEqual(first.json())
     expect(second.headers).toMatchObject({ 'idempotent-replayed': 'true', location: first.headers.location })
-    expect((replyOf('listTasks', await rig.ask({ url: '/tasks' })) as { items: Task[] }).items).toHaveLength(1)
+    expect((await list('')).items).toHaveLength(1)
   })
 
   test('needs a checkpoint that is kept, no body, and the scope to change things', async () => {
@@ -97,8 +99,6 @@ describe('tasks', () => {
     const ids: string[] = []
     for (let n = 0; n < 3; n++) ids.unshift((await createTask(rig.db, { kind: 'verify', checkpointId: id })).id)
     await cancel(ids[0]!)
-    const list = async (query: string) =>
-      replyOf('listTasks', await rig.ask({ url: `/tasks?${query}` })) as { items: Task[]; nextCursor: string | null }
 
     const first = await list('limit=2')
     const rest = await list(`limit=2&cursor=${first.nextCursor}`)

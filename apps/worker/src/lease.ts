@@ -33,13 +33,12 @@ export function holdLease<Reply>(options: LeaseOptions<Reply>, sentAt: number): 
   const { leaseSeconds, log } = options
   const periodMs = Math.min((leaseSeconds * 1000) / RENEWALS_PER_LEASE, RENEW_AT_LEAST_EVERY_MS)
   const giveUpMs = leaseSeconds * 1000 * SELF_FENCE
-  const released = new AbortController()
+  const ended = new AbortController()
   let heldSince = sentAt
-  let lost = false
   let selfFence: NodeJS.Timeout | undefined
 
   function giveUp(): void {
-    lost = true
+    ended.abort()
     clearTimeout(selfFence)
     options.onLost()
   }
@@ -59,7 +58,7 @@ export function holdLease<Reply>(options: LeaseOptions<Reply>, sentAt: number): 
     const sent = performance.now()
     const reply = await options.renew()
     // Once given up it stays so, also when the answer comes after all.
-    if (released.signal.aborted || lost) return
+    if (ended.signal.aborted) return
     if (reply === null) {
       log.warn('another attempt owns it now')
       return giveUp()
@@ -70,7 +69,7 @@ export function holdLease<Reply>(options: LeaseOptions<Reply>, sentAt: number): 
   }
 
   async function keepRenewing(): Promise<void> {
-    while (!released.signal.aborted && !lost) {
+    while (!ended.signal.aborted) {
       // A failed renewal is tried again sooner: the database may be back in a moment.
       const ok = await renew().then(
         () => true,
@@ -79,7 +78,7 @@ export function holdLease<Reply>(options: LeaseOptions<Reply>, sentAt: number): 
           return false
         },
       )
-      await sleep(ok ? periodMs : Math.min(periodMs, 1000), undefined, { signal: released.signal }).catch(() => {})
+      await sleep(ok ? periodMs : Math.min(periodMs, 1000), undefined, { signal: ended.signal }).catch(() => {})
     }
   }
 
@@ -87,7 +86,7 @@ export function holdLease<Reply>(options: LeaseOptions<Reply>, sentAt: number): 
   const renewing = keepRenewing()
   return {
     async release() {
-      released.abort()
+      ended.abort()
       clearTimeout(selfFence)
       await renewing
     },

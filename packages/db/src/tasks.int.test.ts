@@ -206,10 +206,11 @@ describe('cancel', () => {
   })
 })
 
+const ids = (page: { items: Task[] }) => page.items.map(({ id }) => id)
+
 test('the list is newest first, by state and kind, page by page', async () => {
   const tasks = [await aTask(), await aTask(), await aTask()]
   await cancelTask(db, tasks[1]!.id)
-  const ids = (page: { items: Task[] }) => page.items.map(({ id }) => id)
 
   const first = await listTasks(db, { limit: 2 })
   expect(ids(first)).toEqual([tasks[2]!.id, tasks[1]!.id])

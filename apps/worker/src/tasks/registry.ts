@@ -12,7 +12,7 @@ export interface TaskWork {
   log: Logger
 }
 
-export interface TaskOutcome<K extends TaskKind = TaskKind> {
+export interface TaskOutcome<K extends TaskKind> {
   result: TaskResult<K>
   /** What is wrong with the checkpoint's object: it is then quarantined. */
   fault?: string | undefined
