@@ -3,6 +3,7 @@ import compress from '@fastify/compress'
 import { defaultBodyLimit } from '@kantor/contracts'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { ApiDeps } from './deps.js'
+import { useAudit } from './plugins/audit.js'
 import { useAuth } from './plugins/auth.js'
 import { serveDashboard } from './plugins/dashboard.js'
 import { serveDocs } from './plugins/docs.js'
@@ -12,6 +13,7 @@ import { useJsonBodies } from './plugins/json-body.js'
 import { serveOpenApi } from './plugins/openapi.js'
 import { useSecurityHeaders } from './plugins/security-headers.js'
 import { useZod } from './plugins/zod.js'
+import { accessRoutes } from './routes/access.js'
 import { artifactRoutes } from './routes/artifacts.js'
 import { curveRoutes } from './routes/curve.js'
 import { datasetRoutes } from './routes/datasets.js'
@@ -33,6 +35,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Ours says so in a problem, see `useErrors`.
     return503OnClosing: false,
+    trustProxy: deps.trustedProxies?.length ? deps.trustedProxies : false,
     genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? randomUUID(),
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
     clientErrorHandler: answerBrokenRequest,
@@ -44,7 +47,8 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   useZod(app)
   useErrors(app, deps)
   await useSecurityHeaders(app)
-  useAuth(app, deps)
+  await useAuth(app, deps)
+  useAudit(app, deps)
   useJsonBodies(app)
   await app.register(compress, {
     globalDecompression: false,
@@ -62,6 +66,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   datasetRoutes(app, deps)
   taskRoutes(app)
   workerRoutes(app)
+  accessRoutes(app)
   serveHealth(app, deps)
   serveDocs(app)
   serveDashboard(app, deps.dashboardDirectory)

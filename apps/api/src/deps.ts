@@ -17,6 +17,12 @@ export interface ApiDeps {
   allowKeyless: boolean
   /** The built dashboard; its absence is told on /ui/. */
   dashboardDirectory: string
+  /** Names beside localhost under which the service may be asked, in lower case; none: any name, where others can reach the port. */
+  hosts?: string[]
+  /** Addresses and ranges of proxies whose X-Forwarded-* headers are believed. */
+  trustedProxies?: string[]
+  /** Of one key, or of one address without a key; 0 is no limit. */
+  requestsPerSecond?: number
   /** True from the moment the process wants to end: /readyz says so, new requests are refused. */
   isShuttingDown?: () => boolean
   /** Sees every route that is registered. */

@@ -1,4 +1,12 @@
-import { IdempotencyKey, type Route, type RouteName, type Routes, routes, Problem } from '@kantor/contracts'
+import {
+  IdempotencyKey,
+  type KeyQuotas,
+  type Route,
+  type RouteName,
+  type Routes,
+  routes,
+  Problem,
+} from '@kantor/contracts'
 import type { Database } from '@kantor/db'
 import { crashpoint } from '@kantor/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
@@ -28,6 +36,8 @@ interface Call<N extends RouteName> {
   actor: string
   /** The key of who asks; null without keys. */
   keyId: string | null
+  /** What that key may use; null without keys. */
+  quotas: KeyQuotas | null
   request: FastifyRequest
   reply: FastifyReply
 }
@@ -72,8 +82,9 @@ export function register<N extends RouteName>(
           params: request.params as Call<N>['params'],
           query: request.query as Call<N>['query'],
           body: request.body as Call<N>['body'],
-          actor: request.actor ?? 'anyone',
-          keyId: request.keyId,
+          actor: request.caller?.name ?? 'anyone',
+          keyId: request.caller?.keyId ?? null,
+          quotas: request.caller?.quotas ?? null,
           request,
           reply,
         })
@@ -82,7 +93,7 @@ export function register<N extends RouteName>(
       const answer =
         key === undefined
           ? await answerPlainly(() => handle(db))
-          : await replyOnce(db, { name, key, request, reply }, handle)
+          : await replyOnce(db, { name, key, request, reply, shownOnce: route.shownOnce }, handle)
       for (const work of put) await work()
       // Whatever was changed: a job may wait now, or a slot be free.
       wake()

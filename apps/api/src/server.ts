@@ -51,6 +51,9 @@ const app = await buildApp({
   log,
   wake: () => dispatcher.wake(),
   allowKeyless,
+  hosts: env.hosts,
+  trustedProxies: env.trustedProxies,
+  requestsPerSecond: env.rateLimit,
   dashboardDirectory: join(repoRoot(), 'apps/dashboard/dist'),
   isShuttingDown: () => isShuttingDown,
 })

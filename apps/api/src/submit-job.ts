@@ -7,17 +7,31 @@ import {
   type FieldError,
   type Job,
   type JobSpec,
+  type KeyQuotas,
   nearest,
 } from '@kantor/contracts'
-import { createJobs, type Database, listDatasets, type NewJob, resolveDataset } from '@kantor/db'
+import {
+  countQueued,
+  createJobs,
+  type Database,
+  joinedTransaction,
+  listDatasets,
+  type NewJob,
+  resolveDataset,
+} from '@kantor/db'
+import { exceedsBudget } from './job-budget.js'
 import { lintJob } from './lint-job.js'
 import { describeStart, findStart, misfits } from './start-from.js'
 import { validationFailed } from './plugins/zod.js'
 
 const SEEDS = 2 ** 31
 const MAX_ERRORS = 50
+const QUEUE_RETRY_SECONDS = 30
 
-export type Submitter = Pick<NewJob, 'actor' | 'keyId'>
+export interface Submitter extends Pick<NewJob, 'actor' | 'keyId'> {
+  /** What its key may use; null without keys. */
+  quotas: KeyQuotas | null
+}
 
 /** One job of a request: its body, and where it stands in the request's. */
 export interface Submission<Body = CreateJob> {
@@ -41,6 +55,7 @@ export async function submitJobs(db: Database, submissions: Submission[], by: Su
   for (const one of submissions) {
     if (one.body.startFrom) starts.set(one, await findStart(db, one.body.startFrom))
   }
+  const author = { actor: by.actor, keyId: by.keyId ?? null }
   const jobs = submissions.flatMap((one): NewJob[] => {
     const { pointer } = one
     const { preset: _, ...job } = one.body
@@ -56,15 +71,31 @@ export async function submitJobs(db: Database, submissions: Submission[], by: Su
       dataset: `${dataset.id}@${dataset.version}`,
       seed: job.spec.seed ?? randomInt(SEEDS),
     }
+    const excess = exceedsBudget(spec, dataset, by.quotas)
+    if (excess) errors.push(under(pointer, excess))
     const start = starts.get(one)
-    if (!start) return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), ...by }]
+    if (!start) return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), ...author }]
     const faults = start.fault ? [start.fault] : misfits(start, spec, dataset)
     errors.push(...faults.map((fault) => under(pointer, fault)))
     if (start.fault) return []
-    return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), message: describeStart(start, spec), ...by }]
+    return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), message: describeStart(start, spec), ...author }]
   })
   if (errors.length > 0) throw validationFailed(errors.slice(0, MAX_ERRORS))
-  return createJobs(db, jobs)
+  return createWithin(db, jobs, by)
+}
+
+/** AppError `queue-full` when the key would have more jobs waiting than it may. */
+async function createWithin(db: Database, jobs: NewJob[], { keyId, quotas }: Submitter): Promise<Job[]> {
+  const most = quotas?.maxQueued
+  if (!keyId || most === undefined || most === null) return createJobs(db, jobs)
+  return joinedTransaction(db, async (joined) => {
+    const waiting = await countQueued(joined, keyId)
+    if (waiting + jobs.length <= most) return createJobs(joined, jobs)
+    const asked = jobs.length === 1 ? '' : ` and ${jobs.length} more were asked for`
+    throw new AppError('queue-full', `${waiting} of the ${most} jobs that this key may have waiting do${asked}`, {
+      retryAfterSeconds: QUEUE_RETRY_SECONDS,
+    })
+  })
 }
 
 /** The schema's errors of a refused body, and with them what the database knows about its datasets. */

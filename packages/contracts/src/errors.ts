@@ -16,6 +16,7 @@ export const errorCatalogue = {
   'method-not-allowed': { status: 405, title: 'This path has no such method' },
   'invalid-state': { status: 409, title: 'Its state does not allow this' },
   'request-in-progress': { status: 409, title: 'The same request is still being answered' },
+  'last-admin-key': { status: 409, title: 'The last admin key stays' },
   'checkpoint-in-use': { status: 409, title: 'Another job starts from this checkpoint' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'too-many-points': { status: 413, title: 'The range holds too many points' },
@@ -25,6 +26,7 @@ export const errorCatalogue = {
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key stands for another request' },
   'too-complex': { status: 422, title: 'The body is nested too deep or holds too many keys' },
   'rate-limited': { status: 429, title: 'Too many requests' },
+  'queue-full': { status: 429, title: 'The API key has as many jobs waiting as it may' },
   internal: { status: 500, title: 'Something broke on our side' },
   'dependency-unavailable': { status: 503, title: 'A service behind this one does not answer' },
   'shutting-down': { status: 503, title: 'The service is going down' },
@@ -49,6 +51,7 @@ export const FieldError = z.object({
     'dataset-not-found',
     'dataset-too-small',
     'checkpoint-not-found',
+    'quota-exceeded',
     'invalid',
   ]),
   message: z.string(),
@@ -80,6 +83,8 @@ export interface AppErrorOptions {
   errors?: FieldError[]
   currentState?: string
   allowed?: string[]
+  /** For the Retry-After header. */
+  retryAfterSeconds?: number
 }
 
 /** An error that its reader can act on. `detail` says what happened and what to do. */
@@ -90,6 +95,7 @@ export class AppError extends Error {
   readonly errors: FieldError[] | undefined
   readonly currentState: string | undefined
   readonly allowed: string[] | undefined
+  readonly retryAfterSeconds: number | undefined
 
   constructor(code: ErrorCode, detail: string, options: AppErrorOptions = {}) {
     super(`${code}: ${detail}`, { cause: options.cause })
@@ -98,6 +104,7 @@ export class AppError extends Error {
     this.errors = options.errors
     this.currentState = options.currentState
     this.allowed = options.allowed
+    this.retryAfterSeconds = options.retryAfterSeconds
   }
 
   get status(): number {

@@ -1,3 +1,4 @@
+export { AuditEntry, Session } from './access-routes.js'
 export { CriticKind, GeneratorKind, IMAGE_SIZES, Model } from './architectures.js'
 export { Checkpoint, Sample } from './artifacts.js'
 export { Attempt } from './attempts.js'
@@ -48,7 +49,7 @@ export {
   type WaitingReason,
 } from './job.js'
 export { applyPreset, Budget, isObject, JobSpec, JobSpecInput, layer, Preset, presets, Schedule } from './job-spec.js'
-export { allows, Scope } from './keys.js'
+export { allows, ApiKey, CreateApiKey, CreatedApiKey, KeyQuotas, PatchApiKey, Scope } from './keys.js'
 export { LogLevel, LogLine, LogQuery, LogReply, LogSource } from './logs.js'
 export {
   Hinge,

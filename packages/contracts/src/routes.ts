@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessRoutes } from './access-routes.js'
 import { Checkpoint, Sample } from './artifacts.js'
 import { Attempt } from './attempts.js'
 import { CurveQuery, CurveReply } from './curve.js'
@@ -26,6 +27,8 @@ export interface Route {
   status: number
   /** A JSON schema, or the media type of a reply of bytes. */
   reply: z.ZodType | 'image/png' | 'application/octet-stream'
+  /** A key of the reply that is told this once: a repeat under an Idempotency-Key answers null there, and it is not stored. */
+  shownOnce?: string
 }
 
 /** What a body may hold at most, nested objects included. */
@@ -247,6 +250,7 @@ export const routes = {
     status: 200,
     reply: Worker,
   },
+  ...accessRoutes,
   health: {
     method: 'GET',
     path: '/healthz',

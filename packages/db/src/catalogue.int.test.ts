@@ -53,7 +53,7 @@ describe('keys', () => {
     const { id, key } = await createKey(db, { name: 'ci', scope: 'submit' })
 
     expect(key).toMatch(/^kantor_[0-9a-f]{16}_[0-9a-f]{64}[0-9a-f]{8}$/)
-    expect(await verifyKey(db, key)).toEqual({ id, name: 'ci', scope: 'submit' })
+    expect(await verifyKey(db, key)).toMatchObject({ id, name: 'ci', scope: 'submit' })
     expect(await hasKeys(db)).toBe(true)
     const { rows } = await db.pool.query('SELECT * FROM api_key')
     expect(JSON.stringify(rows)).not.toContain(key.slice(24, 88))

@@ -15,6 +15,7 @@ export interface PageQuery {
 const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 const jobPattern = new RegExp(`^job:(${uuid})$`)
 const taskPattern = new RegExp(`^task:(${uuid})$`)
+const auditPattern = /^audit:(\d{1,18})$/
 const stepPattern = new RegExp(`^step:(\\d{1,10}):(${uuid})$`)
 
 /** What the column holds. */
@@ -33,6 +34,9 @@ export const readJobCursor = (cursor: string): string => decode(cursor, jobPatte
 
 export const taskCursor = (id: string): string => encode(`task:${id}`)
 export const readTaskCursor = (cursor: string): string => decode(cursor, taskPattern)[1]!
+
+export const auditCursor = (id: string): string => encode(`audit:${id}`)
+export const readAuditCursor = (cursor: string): string => decode(cursor, auditPattern)[1]!
 
 export interface StepPosition {
   step: number

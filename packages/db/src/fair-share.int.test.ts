@@ -9,8 +9,8 @@ import {
   type DeviceClass,
   drawTickets,
   finishAttempt,
+  patchKey,
   registerWorker,
-  setMaxRunning,
   whyWaiting,
 } from './index.js'
 
@@ -25,7 +25,7 @@ beforeEach(() => db.pool.query('TRUNCATE worker, job, api_key CASCADE'))
 
 const worker = (id: string, slots: number, deviceClass: DeviceClass = 'cpu') =>
   registerWorker(db, { id, host: 'h', pid: 1, deviceClass, device: 'a device', slots, versions: {} })
-const aKey = async (name: string, maxRunning?: number) =>
+const aKey = async (name: string, maxRunning: number | null = null) =>
   (await createKey(db, { name, scope: 'submit', maxRunning })).id
 const submitMany = async (n: number, keyId: string | null, changes: object = {}) => {
   const jobs: Job[] = []
@@ -108,13 +108,13 @@ describe('the limit of running jobs', () => {
     await worker('w', 10)
     const keyId = await aKey('limited')
     const jobs = await submitMany(3, keyId)
-    expect(await setMaxRunning(db, keyId, 0)).toBe(true)
+    await patchKey(db, keyId, { maxRunning: 0 })
     expect(await drawn()).toEqual([])
     expect(await claimAs(jobs[0]!)).toBeNull()
 
-    await setMaxRunning(db, keyId, null)
+    await patchKey(db, keyId, { maxRunning: null })
     expect(await drawn()).toHaveLength(3)
-    expect(await setMaxRunning(db, 'no such key', 1)).toBe(false)
+    await expect(patchKey(db, 'no such key', { maxRunning: 1 })).rejects.toMatchObject({ code: 'not-found' })
   })
 })
 

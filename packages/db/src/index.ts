@@ -1,3 +1,4 @@
+export { appendAudit, listAudit, type NewAuditEntry } from './audit.js'
 export { listAttempts } from './attempt-list.js'
 export type { AttemptEnd } from './attempts.js'
 export {
@@ -18,16 +19,26 @@ export { deleteJob } from './deletion.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError, type TaskFence } from './fence.js'
 export { answerOnce, forgetReplies, type IdempotentRequest, type StoredReply } from './idempotency.js'
-export { createJob, createJobs, getJob, type JobFilter, listEvents, listJobs, matchJobs, type NewJob } from './jobs.js'
 export {
-  type ApiKey,
+  countQueued,
+  createJob,
+  createJobs,
+  getJob,
+  type JobFilter,
+  listEvents,
+  listJobs,
+  matchJobs,
+  type NewJob,
+} from './jobs.js'
+export {
   createKey,
+  getKey,
   hasKeys,
+  type KeyHolder,
   listKeys,
-  type ListedKey,
   type NewKey,
+  patchKey,
   revokeKey,
-  setMaxRunning,
   verifyKey,
 } from './keys.js'
 export { type Lead, tryLead } from './leader.js'
@@ -51,6 +62,7 @@ export { claimTask, type ClaimedTask, finishTask, renewTaskLease, type TaskEnd }
 export { cancelTask, createTask, getTask, listTasks, type NewTask, type TaskFilter } from './tasks.js'
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
 export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
+export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
 export { askJob, type Asked, refusal, setArchived } from './verbs.js'
 export { whyWaiting } from './waiting.js'
 export {

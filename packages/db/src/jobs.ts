@@ -81,6 +81,20 @@ const startGone = () =>
     errors: [{ pointer: '/startFrom/checkpoint', code: 'checkpoint-not-found', message: 'is not kept any more' }],
   })
 
+/**
+ * Jobs of a key that wait. Until the transaction's end no other one counts for this key, so that two submits cannot both take the last
+ * place: only inside of `joinedTransaction`.
+ */
+export async function countQueued(db: Database, keyId: string): Promise<number> {
+  await query(db, "SELECT pg_advisory_xact_lock(hashtextextended('queued ' || $1, 0))", [keyId])
+  const [row] = await query<{ n: number }>(
+    db,
+    "SELECT count(*)::int AS n FROM job WHERE key_id = $1 AND state = 'queued'",
+    [keyId],
+  )
+  return row!.n
+}
+
 export async function getJob(db: Database, id: string): Promise<Job | null> {
   const [row] = await query<JobRow>(db, `SELECT ${jobColumns} FROM job WHERE id = $1`, [id])
   return row ? toJob(row) : null

@@ -26,6 +26,9 @@ describe('loadEnv', () => {
       dataDir: join(process.cwd(), '.kantor'),
       host: '127.0.0.1',
       port: 8420,
+      hosts: [],
+      trustedProxies: [],
+      rateLimit: 1000,
       logLevel: 'info',
       device: 'cpu',
       slots: 1,
@@ -44,6 +47,9 @@ describe('loadEnv', () => {
       KANTOR_DATA_DIR: '/data',
       KANTOR_HOST: '0.0.0.0',
       KANTOR_PORT: '0',
+      KANTOR_HOSTS: 'Kantor.example, lab.example',
+      KANTOR_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8,fd00::/8',
+      KANTOR_RATE_LIMIT: '0',
       KANTOR_LOG_LEVEL: 'debug',
       KANTOR_DEVICE: 'gpu',
       KANTOR_SLOTS: '2',
@@ -67,6 +73,9 @@ describe('loadEnv', () => {
       dataDir: '/data',
       host: '0.0.0.0',
       port: 0,
+      hosts: ['kantor.example', 'lab.example'],
+      trustedProxies: ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'],
+      rateLimit: 0,
       logLevel: 'debug',
       device: 'gpu',
       slots: 2,
@@ -109,6 +118,16 @@ describe('loadEnv', () => {
 
   test.each(['abc', '-1', '65536', '80.5', '1e3', ' 80', '0x50'])('KANTOR_PORT=%j is refused', (port) => {
     expect(problemsOf({ KANTOR_PORT: port })).toEqual([expect.stringMatching(/^KANTOR_PORT: must be /)])
+  })
+
+  test.each([
+    ['KANTOR_HOSTS', 'kantor.example:8420'],
+    ['KANTOR_HOSTS', 'https://kantor.example'],
+    ['KANTOR_TRUSTED_PROXIES', 'proxy.example'],
+    ['KANTOR_TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['KANTOR_RATE_LIMIT', '-1'],
+  ])('%s=%s is refused', (name, value) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: must be `))])
   })
 
   test('an unknown KANTOR_ variable is a problem and names the nearest', () => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { nearest } from '@kantor/contracts'
 import { z } from 'zod'
@@ -18,6 +19,18 @@ const whole = (low: number, high: number) =>
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` })
 
+const listOf = (isItem: (text: string) => boolean, what: string) =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((item) => item.trim().toLowerCase()))
+    .refine((items) => items.every(isItem), { error: `must be ${what}, with commas between` })
+
+/** An address, or a range such as 10.0.0.0/8. */
+function isRange(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  return isIP(address) > 0 && Number(bits ?? 0) <= (isIP(address) === 4 ? 32 : 128)
+}
+
 const variables = z.object({
   DATABASE_URL: scheme('postgres', 'postgresql').optional(),
   REDIS_URL: scheme('redis', 'rediss').optional(),
@@ -32,6 +45,11 @@ const variables = z.object({
   KANTOR_DATA_DIR: z.string().default('.kantor'),
   KANTOR_HOST: z.string().default('127.0.0.1'),
   KANTOR_PORT: whole(0, 65535).default(8420),
+  // Behind a proxy on the same machine the service is asked under a name that is not localhost.
+  KANTOR_HOSTS: listOf((name) => /^[a-z0-9.-]{1,253}$/.test(name), 'host names without port').default([]),
+  KANTOR_TRUSTED_PROXIES: listOf(isRange, 'addresses or ranges such as 10.0.0.0/8').default([]),
+  // Requests per second of one key, or of one address without a key. A script that submits one by one stays below it.
+  KANTOR_RATE_LIMIT: whole(0, 1_000_000).default(1000),
   KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
   KANTOR_SLOTS: whole(1, 64).default(1),
@@ -83,6 +101,12 @@ export interface Env {
   host: string
   /** 0 means any free port. */
   port: number
+  /** Names beside localhost under which the API may be asked, in lower case. */
+  hosts: string[]
+  /** Addresses and ranges of proxies whose X-Forwarded-* headers are believed. */
+  trustedProxies: string[]
+  /** Requests per second of one key, or of one address without a key; 0 is no limit. */
+  rateLimit: number
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   device: 'cpu' | 'gpu'
   slots: number
@@ -157,6 +181,9 @@ function typed(data: z.infer<typeof variables>): Env {
     dataDir: resolve(data.KANTOR_DATA_DIR),
     host: data.KANTOR_HOST,
     port: data.KANTOR_PORT,
+    hosts: data.KANTOR_HOSTS,
+    trustedProxies: data.KANTOR_TRUSTED_PROXIES,
+    rateLimit: data.KANTOR_RATE_LIMIT,
     logLevel: data.KANTOR_LOG_LEVEL,
     device: data.KANTOR_DEVICE,
     slots: data.KANTOR_SLOTS,

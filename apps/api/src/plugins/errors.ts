@@ -85,6 +85,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 
   if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
   if (known.code === 'request-in-progress') reply.header('retry-after', 1)
+  if (known.retryAfterSeconds !== undefined) reply.header('retry-after', known.retryAfterSeconds)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="kantor"')
   const problem = shown(known, request.id).toProblem(withoutSecrets(pathOf(request)).slice(0, 200), request.id)
   for (const name of ofTheReply) reply.removeHeader(name)
@@ -121,7 +122,15 @@ function shown(error: AppError, requestId: string): AppError {
 }
 
 /** Headers that a handler may have set for the reply that did not come about. */
-const ofTheReply = ['location', 'content-length', 'content-disposition', 'etag', 'repr-digest', 'x-kantor-sha256']
+const ofTheReply = [
+  'location',
+  'content-length',
+  'content-disposition',
+  'etag',
+  'repr-digest',
+  'x-kantor-sha256',
+  'set-cookie',
+]
 
 const brokenRequests: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
 

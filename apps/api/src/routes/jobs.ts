@@ -9,10 +9,10 @@ export function jobRoutes(app: FastifyInstance): void {
   register(
     app,
     'createJob',
-    async ({ body, actor, keyId, db, request, reply }) => {
+    async ({ body, actor, keyId, quotas, db, request, reply }) => {
       if (request.validationError)
         throw await refuseWithDatasets(db, [{ body: request.body, pointer: '' }], request.validationError)
-      const [job] = await submitJobs(db, [{ body, pointer: '' }], { actor, keyId })
+      const [job] = await submitJobs(db, [{ body, pointer: '' }], { actor, keyId, quotas })
       reply.header('location', `/jobs/${job!.id}`)
       return job!
     },
@@ -26,10 +26,10 @@ export function jobRoutes(app: FastifyInstance): void {
   register(
     app,
     'createJobs',
-    async ({ body, actor, keyId, db, request }) => {
+    async ({ body, actor, keyId, quotas, db, request }) => {
       if (request.validationError)
         throw await refuseWithDatasets(db, inBatch(jobsIn(request.body)), request.validationError)
-      return { items: await submitJobs(db, inBatch(body.jobs), { actor, keyId }) }
+      return { items: await submitJobs(db, inBatch(body.jobs), { actor, keyId, quotas }) }
     },
     {
       attachValidation: true,

@@ -1,12 +1,13 @@
-import { Scope } from '@kantor/contracts'
+import { type KeyQuotas, Scope } from '@kantor/contracts'
 import type { Database } from '@kantor/db'
-import { Command, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { Failure } from '../failure.js'
 import { note, print, printJson, table } from '../output.js'
 import { databaseUrlFor, globalsOf, settings } from '../settings.js'
 
-const MOST_RUNNING = 1_000_000
+const MOST_JOBS = 1_000_000
+const MOST_PETA_OPERATIONS = 1e9
 
 /** `kantor key …`: API keys, straight in the database. */
 export function key(): Command {
@@ -18,7 +19,7 @@ export function key(): Command {
   return group
 }
 
-type Keys = Pick<typeof import('@kantor/db'), 'createKey' | 'listKeys' | 'revokeKey' | 'setMaxRunning'>
+type Keys = Pick<typeof import('@kantor/db'), 'createKey' | 'listKeys' | 'revokeKey' | 'patchKey'>
 
 async function withDatabase<T>(command: Command, use: (db: Database, keys: Keys) => Promise<T>): Promise<T> {
   const { openDatabase, ...keys } = await import('@kantor/db')
@@ -30,49 +31,73 @@ async function withDatabase<T>(command: Command, use: (db: Database, keys: Keys)
   }
 }
 
-interface CreateOptions {
+/** As commander gives them: not null for "none", because it turns a parser's null into ''. */
+type LimitOptions = { [Quota in keyof KeyQuotas]?: number | 'none' }
+
+const jobs = (value: string) => (value === 'none' ? value : wholeNumber(0, MOST_JOBS)(value))
+const petaOperations = (value: string) => {
+  if (value === 'none') return value
+  const amount = Number(value)
+  if (!(amount > 0 && amount <= MOST_PETA_OPERATIONS))
+    throw new InvalidArgumentError(`it must be a number above 0, at most ${MOST_PETA_OPERATIONS}, or "none"`)
+  return amount
+}
+
+const withLimits = (command: Command) =>
+  command
+    .option('--max-running <n>', 'jobs of it that may run at once, or "none"', jobs)
+    .option('--max-queued <n>', 'jobs of it that may wait at once, or "none"', jobs)
+    .option('--max-peta-operations <n>', '10^15 operations that one job of it may come to, or "none"', petaOperations)
+
+/** Only those that were given. */
+function limitsOf({ maxRunning, maxQueued, maxPetaOperations }: LimitOptions): Partial<KeyQuotas> {
+  const given = Object.entries({ maxRunning, maxQueued, maxPetaOperations }).filter(([, limit]) => limit !== undefined)
+  return Object.fromEntries(given.map(([name, limit]) => [name, limit === 'none' ? null : limit]))
+}
+
+interface CreateOptions extends LimitOptions {
   name: string
   scope: Scope
   days?: number
-  maxRunning?: number
   json?: boolean
 }
 
 function create(): Command {
-  return new Command('create')
+  return withLimits(new Command('create'))
     .description('Create a key; it is printed once and stored only as a hash')
     .requiredOption('--name <name>', 'who or what uses it')
     .addOption(new Option('--scope <scope>', 'what it may do').choices(Scope.options).default('submit'))
     .option('--days <days>', 'expires after so many days', wholeNumber(1, 36_500))
-    .option('--max-running <n>', 'jobs of it that may run at once', wholeNumber(0, MOST_RUNNING))
     .option('--json', 'one JSON document on stdout')
     .action(async (options: CreateOptions, command: Command) => {
-      const { name, scope, maxRunning } = options
+      const { name, scope } = options
+      const limits = limitsOf(options)
       const expiresAt = options.days === undefined ? undefined : new Date(Date.now() + options.days * 86_400_000)
       const made = await withDatabase(command, (db, { createKey }) =>
-        createKey(db, { name, scope, maxRunning, ...(expiresAt && { expiresAt }) }),
+        createKey(db, { name, scope, ...limits, ...(expiresAt && { expiresAt }) }),
       )
-      if (options.json) return printJson({ ...made, name, scope, maxRunning: maxRunning ?? null })
+      const none: KeyQuotas = { maxRunning: null, maxQueued: null, maxPetaOperations: null }
+      if (options.json) return printJson({ ...made, name, scope, ...none, ...limits })
       note(`key ${made.id} (${scope}) for ${name}; it is shown only now:`)
       print(made.key)
     })
 }
 
-// Not null: commander turns a parser's null into ''.
-const limit = (value: string) => (value === 'none' ? value : wholeNumber(0, MOST_RUNNING)(value))
-
 function set(): Command {
-  return new Command('set')
-    .description('Change how many jobs of a key may run at once; what runs goes on')
+  return withLimits(new Command('set'))
+    .description('Change what a key may use; what runs or waits already goes on')
     .argument('<id>')
-    .requiredOption('--max-running <n>', 'a number, or "none"', limit)
-    .action(async (id: string, options: { maxRunning: number | 'none' }, command: Command) => {
-      const maxRunning = options.maxRunning === 'none' ? null : options.maxRunning
-      const known = await withDatabase(command, (db, { setMaxRunning }) => setMaxRunning(db, id, maxRunning))
-      if (!known) throw new Failure('notFound', `there is no key ${id}`, { remedy: 'kantor key list shows them' })
-      note(maxRunning === null ? `key ${id} has no limit` : `key ${id} may have ${maxRunning} jobs running at once`)
+    .action(async (id: string, options: LimitOptions, command: Command) => {
+      const limits = limitsOf(options)
+      if (Object.keys(limits).length === 0)
+        throw new Failure('usage', 'there is nothing to change', { remedy: 'kantor key set --help lists the limits' })
+      const changed = await withDatabase(command, (db, { patchKey }) => patchKey(db, id, limits))
+      note(`key ${id}: ${describeLimits(changed)}`)
     })
 }
+
+const describeLimits = ({ maxRunning, maxQueued, maxPetaOperations }: KeyQuotas) =>
+  `running ${maxRunning ?? 'any'}, waiting ${maxQueued ?? 'any'}, peta operations per job ${maxPetaOperations ?? 'any'}`
 
 const day = (date: string | null) => (date === null ? '–' : date.slice(0, 16).replace('T', ' '))
 
@@ -91,9 +116,12 @@ function list(): Command {
         day(one.createdAt),
         day(one.expiresAt),
         day(one.revokedAt),
+        day(one.lastUsedAt),
         String(one.maxRunning ?? '–'),
+        String(one.maxQueued ?? '–'),
       ])
-      print(table(['ID', 'NAME', 'SCOPE', 'CREATED', 'EXPIRES', 'REVOKED', 'MAX RUNNING'], rows, [6]))
+      const heads = ['ID', 'NAME', 'SCOPE', 'CREATED', 'EXPIRES', 'REVOKED', 'LAST USED', 'MAX RUNNING', 'MAX QUEUED']
+      print(table(heads, rows, [7, 8]))
     })
 }
 
