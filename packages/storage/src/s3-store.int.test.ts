@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import { CreateMultipartUploadCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Proxy, startFauxqs, startMoto, startProxy, throughProxy } from '@kantor/testing'
+import { type Proxy, startFauxqs, startMoto, startProxy, startS3Faults, throughProxy } from '@kantor/testing'
 import { describeStorage } from './conformance.js'
 import type { ObjectStore } from './object-store.js'
 import { openStore } from './open-store.js'
 
+const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const body = new TextEncoder().encode('content')
-const options = { contentType: 'text/plain', sha256: createHash('sha256').update(body).digest('hex') }
+const options = { contentType: 'text/plain', sha256: sha256Of(body) }
 const directory = '/nonexistent'
 
 // Module level: which suites exist must be known before the tests run.
@@ -66,6 +67,36 @@ describe('S3 store in an outage', () => {
 
     expect(Buffer.from(await store.getBytes('outage/retried'))).toEqual(Buffer.from(body))
   })
+})
+
+describe.each(Object.entries({ fauxqs, ...(moto && { moto }) }))('%s behind a wire that flips a bit', (name, s3) => {
+  test.each([
+    ['in one request', 1 << 20],
+    ['in parts', 9 << 20],
+  ])(
+    'F24: an object sent %s is not believed and not there, and goes through when the wire is mended',
+    async (how, size) => {
+      const wire = await startS3Faults(s3.settings.endpoint)
+      const store = await openStore({ s3: { ...s3.settings, endpoint: wire.endpoint }, directory })
+      const bytes = new Uint8Array(size).fill(7)
+      const key = `jobs/${how.replaceAll(' ', '-')}/checkpoints/${name}`
+      const put = () => store.put(key, bytes, { contentType: 'application/octet-stream', sha256: sha256Of(bytes) })
+
+      wire.commit({ kind: 'flip', way: 'in' })
+      await expect(put()).rejects.toMatchObject({
+        code: 'dependency-unavailable',
+        detail: expect.stringContaining('kept other bytes'),
+      })
+      expect(wire.met).toBeGreaterThan(0)
+      wire.commit(null)
+
+      expect(await store.head(key)).toBeNull()
+      await put()
+      expect(sha256Of(await store.getBytes(key))).toBe(sha256Of(bytes))
+      await store.close()
+      await wire.stop()
+    },
+  )
 })
 
 const endsUploads = async (settings: typeof fauxqs.settings) => {

@@ -74,8 +74,8 @@ class S3Store implements ObjectStore {
       try {
         const { contentType } = options
         const job = { bucket: this.#options.bucket, key, body, content, contentType, conditional: this.#conditional }
-        await upload(this.#client, job)
-        return await this.#expectWhole(key, content)
+        const etag = await upload(this.#client, job)
+        return await this.#expectWhole(key, content, etag)
       } catch (error) {
         if (statusOf(error) === 412) return await this.#expectSame(key, content)
         // 409: another put of the same key is in flight; the client itself retries everything else.
@@ -147,12 +147,20 @@ class S3Store implements ObjectStore {
     this.#client.destroy()
   }
 
-  /** A server that answered 200 and kept half of it must not be believed: nothing may name this object. */
-  async #expectWhole(key: string, content: Content) {
+  /**
+   * A server that answered 200 must not be believed: it may have kept half, or bytes that were damaged on the way, and
+   * nothing may name such an object. Where the ETag is not what these bytes should have (a server with ETags of its own,
+   * as with keys managed by AWS), the object is read back, which costs a download per upload.
+   */
+  async #expectWhole(key: string, content: Content, etag: string) {
     const found = await this.#headObject(key)
-    if (found?.sizeBytes === content.sizeBytes) return
+    // Without conditional writes another writer may have come after us; its object is not ours to judge.
+    if (found?.sha256 !== undefined && found.sha256 !== content.sha256) throw otherContent(key)
+    const isWhole = found?.sizeBytes === content.sizeBytes
+    if (isWhole && found.etag === etag) return
+    if (isWhole && (await measure(await this.get(key))).sha256 === content.sha256) return
     await this.remove(key)
-    const kept = found ? `${found.sizeBytes} of ${content.sizeBytes} bytes` : 'nothing'
+    const kept = isWhole ? 'other bytes' : found ? `${found.sizeBytes} of ${content.sizeBytes} bytes` : 'nothing'
     throw new AppError(
       'dependency-unavailable',
       `the object store at ${this.#options.endpoint} acknowledged ${key} and kept ${kept}`,
@@ -168,11 +176,17 @@ class S3Store implements ObjectStore {
     if (sha256 !== content.sha256) throw otherContent(key)
   }
 
-  async #headObject(key: string): Promise<{ sizeBytes: number; sha256: string | undefined } | null> {
+  async #headObject(
+    key: string,
+  ): Promise<{ sizeBytes: number; sha256: string | undefined; etag: string | undefined } | null> {
     checkKey(key)
     try {
       const found = await this.#client.send(new HeadObjectCommand({ Bucket: this.#options.bucket, Key: key }))
-      return { sizeBytes: found.ContentLength ?? 0, sha256: found.Metadata?.['sha256'] }
+      return {
+        sizeBytes: found.ContentLength ?? 0,
+        sha256: found.Metadata?.['sha256'],
+        etag: found.ETag?.replaceAll('"', ''),
+      }
     } catch (error) {
       if (statusOf(error) === 404) return null
       throw this.#explain(error)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import {
   AbortMultipartUploadCommand,
@@ -29,18 +30,22 @@ const maxParts = 9000
 
 export const goesInParts = ({ sizeBytes }: Content): boolean => sizeBytes > partBytes
 
-/** Sends the body in one request or in parts; nothing is visible before the last one has succeeded. */
-export async function upload(client: S3Client, job: Upload): Promise<void> {
-  if (goesInParts(job.content)) await uploadInParts(client, job)
-  else await uploadWhole(client, job)
-}
+/**
+ * Sends the body in one request or in parts; nothing is visible before the last one has succeeded. Answers the ETag that
+ * most servers give to just these bytes: their MD5, or that of the parts' MD5s.
+ */
+export const upload = (client: S3Client, job: Upload): Promise<string> =>
+  goesInParts(job.content) ? uploadInParts(client, job) : uploadWhole(client, job)
 
-async function uploadWhole(client: S3Client, job: Upload) {
+const md5 = (bytes: Uint8Array): Buffer => createHash('md5').update(bytes).digest()
+
+async function uploadWhole(client: S3Client, job: Upload): Promise<string> {
+  const Body = await slice(job.body, 0, job.content.sizeBytes)
   await client.send(
     new PutObjectCommand({
       Bucket: job.bucket,
       Key: job.key,
-      Body: await slice(job.body, 0, job.content.sizeBytes),
+      Body,
       ContentLength: job.content.sizeBytes,
       ContentType: job.contentType,
       // The server checks it, if it can: bytes damaged on the way are refused.
@@ -49,9 +54,10 @@ async function uploadWhole(client: S3Client, job: Upload) {
       ...(job.conditional && { IfNoneMatch: '*' }),
     }),
   )
+  return md5(Body).toString('hex')
 }
 
-async function uploadInParts(client: S3Client, job: Upload) {
+async function uploadInParts(client: S3Client, job: Upload): Promise<string> {
   const place = { Bucket: job.bucket, Key: job.key }
   const { UploadId } = await client.send(
     new CreateMultipartUploadCommand({
@@ -63,12 +69,16 @@ async function uploadInParts(client: S3Client, job: Upload) {
   try {
     const size = Math.max(partBytes, Math.ceil(job.content.sizeBytes / maxParts))
     const parts: { PartNumber: number; ETag: string | undefined }[] = []
+    const digests: Buffer[] = []
     for (let from = 0; from < job.content.sizeBytes; from += size) {
       const Body = await slice(job.body, from, Math.min(from + size, job.content.sizeBytes))
       const PartNumber = parts.length + 1
+      const digest = md5(Body)
+      const ContentMD5 = digest.toString('base64')
       const { ETag } = await client.send(
-        new UploadPartCommand({ ...place, UploadId, PartNumber, Body, ContentLength: Body.byteLength }),
+        new UploadPartCommand({ ...place, UploadId, PartNumber, Body, ContentLength: Body.byteLength, ContentMD5 }),
       )
+      digests.push(digest)
       parts.push({ PartNumber, ETag })
     }
     await client.send(
@@ -79,6 +89,7 @@ async function uploadInParts(client: S3Client, job: Upload) {
         ...(job.conditional && { IfNoneMatch: '*' }),
       }),
     )
+    return `${md5(Buffer.concat(digests)).toString('hex')}-${digests.length}`
   } catch (error) {
     // Parts without their object cost space until somebody removes them.
     await client.send(new AbortMultipartUploadCommand({ ...place, UploadId })).catch(() => undefined)

@@ -7,6 +7,7 @@ export { checkInvariants, type InvariantOptions } from './invariants/check-invar
 export { type Proxy, startProxy, throughProxy } from './proxy.js'
 export { type RedisServer, startRedis } from './redis.js'
 export { type S3Server, startFauxqs, startMoto } from './s3.js'
+export { type S3Fault, type S3Faults, startS3Faults } from './s3-faults.js'
 export { type ServiceChoice, type Services, startServices } from './services.js'
 export { importSpeckle } from './speckle.js'
 export { type Namespaces, startNamespaces, whyNoNamespaces } from './stack/namespaces.js'
