@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import {
+  checkInvariants,
   type ProcessStack,
   type S3Fault,
   type S3Faults,
@@ -71,6 +72,8 @@ describe('an S3 server, tickets in postgres,', () => {
 
       faults.commit({ kind: 'flip', way: 'in' })
       await until(() => faults.met > 2)
+      // While it goes on: what is listed can be read and has its hash.
+      expect(await checkInvariants(stack.db, stack.store, { acknowledged: [id] })).toEqual([])
       faults.commit(null)
 
       await victims.end(id)

@@ -65,7 +65,10 @@ export class Victims {
     for (const job of this.#acknowledged) this.#golden.set(job, this.#expected)
   }
 
-  async submit(name: string, changes: { kind?: SmallJob; generatorSteps?: number } = {}): Promise<Job> {
+  async submit(
+    name: string,
+    changes: { kind?: SmallJob; generatorSteps?: number; checkpointEvery?: number } = {},
+  ): Promise<Job> {
     const { client, dataset } = this.#stack
     const job = await client.createJob({ body: smallJob({ name, dataset, generatorSteps: STEPS, ...changes }) })
     this.#acknowledged.push(job.id)
