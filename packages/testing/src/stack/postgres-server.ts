@@ -20,14 +20,19 @@ export interface PostgresServer {
 }
 
 /** A commit has left the process when it is acknowledged, so a kill loses none; only the machine's own fall would. */
-const settings = { fsync: 'off', synchronous_commit: 'on', full_page_writes: 'off', shared_buffers: '32MB' }
+const quick = { fsync: 'off', synchronous_commit: 'on', full_page_writes: 'off', shared_buffers: '32MB' }
 
-export async function startPostgresServer(directory: string): Promise<PostgresServer> {
+/** `durable`: with the settings of production instead. */
+export async function startPostgresServer(
+  directory: string,
+  { durable = false }: { durable?: boolean | undefined } = {},
+): Promise<PostgresServer> {
   const port = await freePort()
   const sockets = await mkdtemp(join(tmpdir(), 'kantor-pg-'))
   // The server may run as another user.
   await chmod(sockets, 0o1777)
-  const start = () => startPostgres({ directory, port, settings: { ...settings, unix_socket_directories: sockets } })
+  const start = () =>
+    startPostgres({ directory, port, settings: { ...(durable ? {} : quick), unix_socket_directories: sockets } })
   let server: EmbeddedPostgres = await start()
   const whole = () => [server.pid, ...childrenOf(server.pid)]
   return {

@@ -22,6 +22,8 @@ export interface ProcessStackOptions {
   wires?: boolean
   /** Objects in this bucket rather than in a directory. */
   s3?: S3Settings
+  /** Commits are flushed to the disk, as in production, and take as long as that takes. Default false. */
+  durable?: boolean
   /** For every process. */
   env?: NodeJS.ProcessEnv
 }
@@ -70,7 +72,7 @@ async function start(
   undo: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
 ): Promise<ProcessStack> {
-  const postgres = await startPostgresServer(join(directory, 'postgres'))
+  const postgres = await startPostgresServer(join(directory, 'postgres'), { durable: options.durable })
   undo.push(() => postgres.stop())
   const redis = options.redis ? await startRedis() : undefined
   if (options.redis && !redis) throw new Error('redis-server is not on the PATH (Debian: apt-get install redis-server)')
