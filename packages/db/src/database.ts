@@ -73,14 +73,18 @@ export async function openDatabase(url: string, options: OpenDatabaseOptions = {
   return db
 }
 
-/** One statement on any connection of the pool. */
+/**
+ * One statement on any connection of the pool. With a `name`, of its own in the program, it is parsed and planned once per connection:
+ * for what every request asks, where that takes as long as the statement itself (0.06 ms of 0.08 for a key, 0.14 of 0.55 for a job).
+ */
 export async function query<Row extends pg.QueryResultRow>(
   db: Database,
   sql: string,
   values: unknown[] = [],
+  name?: string,
 ): Promise<Row[]> {
   try {
-    return (await (db.tx ?? db.pool).query<Row>(sql, values)).rows
+    return (await (db.tx ?? db.pool).query<Row>({ text: sql, values, ...(name !== undefined && { name }) })).rows
   } catch (error) {
     throw translate(error)
   }

@@ -37,17 +37,17 @@ export async function registerDataset(db: Database, dataset: NewDataset): Promis
   return stored
 }
 
-const byRef = (ref: string): { sql: string; values: string[] } => {
+const byRef = (ref: string): { name: string; sql: string; values: string[] } => {
   const [id, version] = ref.split('@')
   return version === undefined
-    ? { sql: 'WHERE id = $1 ORDER BY created_at DESC, version DESC LIMIT 1', values: [id!] }
-    : { sql: 'WHERE id = $1 AND version = $2', values: [id!, version] }
+    ? { name: 'newest-dataset', sql: 'WHERE id = $1 ORDER BY created_at DESC, version DESC LIMIT 1', values: [id!] }
+    : { name: 'dataset', sql: 'WHERE id = $1 AND version = $2', values: [id!, version] }
 }
 
 /** `mnist` is its newest version, `mnist@<version>` that one. */
 export async function resolveDataset(db: Database, ref: string): Promise<Dataset | null> {
-  const { sql, values } = byRef(ref)
-  const rows = await query<DatasetRow>(db, `SELECT ${columns} FROM dataset ${sql}`, values)
+  const { name, sql, values } = byRef(ref)
+  const rows = await query<DatasetRow>(db, `SELECT ${columns} FROM dataset ${sql}`, values, name)
   return rows[0] ? toDataset(rows[0]) : null
 }
 

@@ -1,4 +1,4 @@
-import { Job, JobSpec, type JobState, type PauseCheckpoint } from '@kantor/contracts'
+import { Job, JobSpec, type JobState, type Lint, type PauseCheckpoint, type StartFrom } from '@kantor/contracts'
 
 /** A row of `job` under Prisma's names; the SQL below gives the same shape. */
 export interface JobRow {
@@ -72,4 +72,41 @@ export function toJob(row: JobRow): Job {
   })
   const spec = JobSpec.safeParse(row.spec)
   return { ...job, spec: spec.success ? spec.data : (row.spec as JobSpec) }
+}
+
+/** The job that a submission becomes: what `toJob` makes of its row, without reading back and checking what was checked just now. */
+export function submittedJob(
+  id: string,
+  {
+    job,
+    lint,
+  }: {
+    job: Pick<Job, 'name' | 'tags' | 'notes' | 'priority' | 'spec'> & { startFrom?: StartFrom | undefined }
+    lint: Lint[]
+  },
+  createdAt: Date,
+): Job {
+  return {
+    id,
+    name: job.name,
+    tags: job.tags,
+    notes: job.notes,
+    priority: job.priority,
+    state: 'queued',
+    reason: 'submitted',
+    message: null,
+    lint,
+    attempt: 0,
+    worker: null,
+    startFrom: job.startFrom ?? null,
+    progress: null,
+    determinism: null,
+    reproducible: null,
+    notBefore: null,
+    createdAt: createdAt.toISOString(),
+    startedAt: null,
+    finishedAt: null,
+    archivedAt: null,
+    spec: job.spec,
+  }
 }

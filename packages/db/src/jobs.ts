@@ -12,7 +12,7 @@ import {
 import { v7 as uuidv7 } from 'uuid'
 import { jobCursor, type Page, type PageQuery, readJobCursor, toPage } from './cursor.js'
 import { type Database, query } from './database.js'
-import { jobColumns, type JobRow, toJob } from './job-row.js'
+import { jobColumns, type JobRow, submittedJob, toJob } from './job-row.js'
 
 export interface NewJob {
   job: Omit<CreateJob, 'preset' | 'spec' | 'startFrom'> & { spec: JobSpec; startFrom?: StartFrom | undefined }
@@ -34,7 +34,8 @@ export async function createJob(db: Database, input: NewJob): Promise<Job> {
 export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]> {
   const column = (read: (input: NewJob) => unknown) => inputs.map(read)
   const json = (read: (input: NewJob) => unknown) => inputs.map((input) => JSON.stringify(read(input)))
-  const rows = await query<JobRow>(
+  const ids = inputs.map(() => uuidv7())
+  const [row] = await query<{ createdAt: Date }>(
     db,
     `WITH new AS (
        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[],
@@ -45,14 +46,14 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
          state, reason, event_seq)
        SELECT id, name, tags::jsonb, notes, priority, device, spec::jsonb, lint::jsonb, key_id, start_job_id, start_checkpoint_id,
          'queued', 'submitted', 1 FROM new
-       RETURNING ${jobColumns}
+       RETURNING created_at
      ), events AS (
        INSERT INTO job_event (job_id, seq, actor, to_state, reason, message, epoch)
        SELECT id, 1, actor, 'queued', 'submitted', message, 0 FROM new
      )
-     SELECT * FROM made ORDER BY id`,
+     SELECT created_at AS "createdAt" FROM made LIMIT 1`,
     [
-      column(() => uuidv7()),
+      ids,
       column(({ job }) => job.name),
       json(({ job }) => job.tags),
       column(({ job }) => job.notes),
@@ -66,10 +67,11 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
       column(({ job }) => job.startFrom?.checkpoint ?? null),
       column(({ message }) => message ?? null),
     ],
+    'create-jobs',
   ).catch((error: unknown) => {
     throw isMissingStart(error) ? startGone() : error
   })
-  return rows.map(toJob)
+  return inputs.map((input, index) => submittedJob(ids[index]!, input, row!.createdAt))
 }
 
 /** A foreign key's refusal: the checkpoint was deleted since it was looked up. */

@@ -88,6 +88,7 @@ export async function verifyKey(db: Database, token: string): Promise<KeyHolder 
     db,
     `SELECT ${keyColumns}, api_key.hash FROM api_key WHERE id = $1 AND ${inForce}`,
     [id],
+    'verify-key',
   )
   // Compared for an unknown id too, so that the time says nothing about which ids exist.
   const equal = timingSafeEqual(Buffer.from(sha256(token)), Buffer.from(row?.hash ?? sha256('')))
