@@ -8,6 +8,8 @@ export interface RepeatOptions {
   everyMs: number
   /** Ends the pause early. */
   bell?: Bell
+  /** Milliseconds that not even the bell takes away: bells that ring without end make one run each so often. Default 0. */
+  restMs?: number
   /** Ends the loop after the run under way. */
   signal: AbortSignal
   log: Logger
@@ -17,7 +19,7 @@ const LONGEST_PAUSE_MS = 5_000
 
 /** Runs `work` again and again, never twice at once. While it fails the pauses grow, and the log gets one line for the whole outage. */
 export async function repeat(options: RepeatOptions, work: () => Promise<void>): Promise<void> {
-  const { name, everyMs, bell, signal, log } = options
+  const { name, everyMs, bell, restMs = 0, signal, log } = options
   let numFailures = 0
   let failingSince = 0
   while (!signal.aborted) {
@@ -38,8 +40,10 @@ export async function repeat(options: RepeatOptions, work: () => Promise<void>):
     }
     const pauseMs = Math.min(everyMs * 2 ** Math.min(numFailures, 10), Math.max(everyMs, LONGEST_PAUSE_MS))
     // Nobody can ring an outage away.
-    if (bell && numFailures === 0) await bell.wait(pauseMs, signal)
-    else await sleep(pauseMs, undefined, { signal }).catch(() => {})
+    if (bell && numFailures === 0) {
+      if (restMs > 0) await sleep(restMs, undefined, { signal }).catch(() => {})
+      await bell.wait(Math.max(0, pauseMs - restMs), signal)
+    } else await sleep(pauseMs, undefined, { signal }).catch(() => {})
   }
 }
 
