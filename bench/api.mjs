@@ -14,7 +14,7 @@ const { values: options } = parseArgs({
   options: { json: { type: 'boolean', default: false }, tiny: { type: 'boolean', default: false } },
 })
 const sizes = options.tiny
-  ? { calibrationSeconds: 0.2, submitSeconds: 1, batchJobs: 100, dashboards: 20, pollSeconds: 5, curvePoints: 2_000 }
+  ? { calibrationSeconds: 0.2, submitSeconds: 1, batchJobs: 100, dashboards: 20, pollSeconds: 3, curvePoints: 2_000 }
   : {
       calibrationSeconds: 2,
       submitSeconds: 10,

@@ -58,6 +58,7 @@ export async function submitBatch({ url, key, dataset, sizes }) {
     ['/jobs?limit=50'],
     ['/jobs', { method: 'POST', body: one }],
   ]
+  for (const question of [...questions, ...questions]) await client.ask(...question)
 
   const over = new AbortController()
   const waits = []

@@ -102,7 +102,7 @@ export const Job = z
     reproducible: z.boolean().nullable(),
     /** A queued job that crashed is not tried again before this; null when nothing holds it back. */
     notBefore: z.iso.datetime().nullable(),
-    /** Told by GET while the job is queued. */
+    /** Told by GET of one job while it is queued; up to two seconds old when more than 1 000 are. */
     waiting: Waiting.optional(),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().nullable(),

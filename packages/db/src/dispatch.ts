@@ -74,7 +74,9 @@ async function countTickets(tx: Transaction): Promise<Tickets> {
   const { rows } = await tx.query<{ deviceClass: DeviceClass; out: number; overtaken: boolean }>(
     `SELECT ticket_class AS "deviceClass", count(*)::int AS out,
        EXISTS (SELECT 1 FROM job WHERE state = 'queued' AND priority < max(ticketed.priority) AND NOT ${ticketCounts}) AS overtaken
-     FROM (SELECT ticket_class, priority FROM job WHERE state = 'queued' AND ${ticketCounts}) AS ticketed
+     FROM (
+       SELECT ticket_class, priority FROM job WHERE state = 'queued' AND ticketed_at IS NOT NULL AND ${ticketCounts}
+     ) AS ticketed
      GROUP BY ticket_class`,
   )
   const outOf = (deviceClass: DeviceClass) => rows.find((row) => row.deviceClass === deviceClass)?.out ?? 0

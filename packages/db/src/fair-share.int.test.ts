@@ -1,14 +1,17 @@
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Job } from '@kantor/contracts'
 import { startServices } from '@kantor/testing'
 import { claim, openTestDatabase, postgresOnly, submit, type TestDatabase } from '../tests/fixtures.js'
 import {
   claimJob,
+  createJobs,
   createKey,
   type Database,
   type DeviceClass,
   drawTickets,
   finishAttempt,
+  holdQueue,
   patchKey,
   registerWorker,
   whyWaiting,
@@ -167,5 +170,30 @@ describe('whyWaiting', () => {
 
     expect(await whyWaiting(db, [job.id])).toEqual(new Map())
     expect(await whyWaiting(db, [])).toEqual(new Map())
+  })
+  test('held for many who ask: a short queue is told as it is, a long one from one reading, with what came since', async () => {
+    const told = holdQueue(db)
+    const [first] = await submitMany(1, null)
+    const jobsAhead = async (id: string) => (await told([id])).get(id)?.jobsAhead
+    expect(await jobsAhead(first!.id)).toBe(0)
+    const urgent = await submit(db, { priority: 1 })
+    expect(await jobsAhead(first!.id)).toBe(1)
+
+    const { name, tags, notes, priority, spec } = first!
+    const input = { job: { name, tags, notes, priority, spec }, lint: [], actor: 'tester' }
+    const long = await createJobs(
+      db,
+      Array.from({ length: 1_000 }, () => input),
+    )
+    const last = long.at(-1)!
+    expect(await jobsAhead(last.id)).toBe(1_001)
+    expect(await told(ids([first!, urgent, ...long]))).toEqual(await whyWaiting(db, ids([first!, urgent, ...long])))
+
+    const late = await submit(db)
+    expect(await jobsAhead(late.id)).toBe(1_002)
+    await db.pool.query('UPDATE job SET priority = 0 WHERE id = $1', [last.id])
+    const deadline = performance.now() + 30_000
+    while ((await jobsAhead(last.id)) !== 0 && performance.now() < deadline) await setTimeout(20)
+    expect(await told(ids([last, late, first!]))).toEqual(await whyWaiting(db, ids([last, late, first!])))
   })
 })

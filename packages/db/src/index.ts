@@ -64,7 +64,7 @@ export { appendLog, countDroppedLines, type NewLogLine, readLog } from './traine
 export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
 export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
 export { askJob, type Asked, refusal, setArchived } from './verbs.js'
-export { whyWaiting } from './waiting.js'
+export { holdQueue, whyWaiting } from './waiting.js'
 export {
   type DeviceClass,
   heartbeatWorker,

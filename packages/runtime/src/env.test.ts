@@ -28,7 +28,7 @@ describe('loadEnv', () => {
       port: 8420,
       hosts: [],
       trustedProxies: [],
-      rateLimit: 1000,
+      rateLimit: 5000,
       logLevel: 'info',
       device: 'cpu',
       slots: 1,

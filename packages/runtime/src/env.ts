@@ -49,7 +49,7 @@ const variables = z.object({
   KANTOR_HOSTS: listOf((name) => /^[a-z0-9.-]{1,253}$/.test(name), 'host names without port').default([]),
   KANTOR_TRUSTED_PROXIES: listOf(isRange, 'addresses or ranges such as 10.0.0.0/8').default([]),
   // Requests per second of one key, or of one address without a key. A script that submits one by one stays below it.
-  KANTOR_RATE_LIMIT: whole(0, 1_000_000).default(1000),
+  KANTOR_RATE_LIMIT: whole(0, 1_000_000).default(5000),
   KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
   KANTOR_SLOTS: whole(1, 64).default(1),

@@ -148,6 +148,8 @@ async function serve(options: Serve): Promise<EmbeddedPostgres> {
     unix_socket_directories: '',
     // BullMQ takes three connections per worker, Prisma and pg two pools per process.
     max_connections: '200',
+    // A sweep of thousands into an empty table: until its statistics are there, which the default lets take a minute, lists sort it whole.
+    autovacuum_naptime: '10s',
     ...settings,
   }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 
