@@ -24,7 +24,9 @@ import { taskRoutes } from './routes/tasks.js'
 import { workerRoutes } from './routes/workers.js'
 import { verbRoutes } from './routes/verbs.js'
 
+/** For a whole request to arrive, headers and body; how often that is looked at. */
 const REQUEST_TIMEOUT_MS = 30_000
+const TIMEOUT_CHECK_MS = 1_000
 
 /** The whole HTTP side, ready to `listen` or `inject`. Closing it leaves `deps` open. */
 export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
@@ -33,6 +35,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: defaultBodyLimit.mebibytes * 2 ** 20,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     // Ours says so in a problem, see `useErrors`.
     return503OnClosing: false,
     trustProxy: deps.trustedProxies?.length ? deps.trustedProxies : false,

@@ -152,7 +152,7 @@ describe('the dispatcher', () => {
 })
 
 describe('an outage of the database', () => {
-  test('is a 503 that says when to try again, and ends by itself', async () => {
+  test('row 55: is a 503 that says when to try again, and ends by itself', async () => {
     await migrate(services.databaseUrl)
     const proxy = await startProxy(Number(new URL(services.databaseUrl).port))
     const cut = await openRig({ databaseUrl: throughProxy(services.databaseUrl, proxy), directory: services.directory })

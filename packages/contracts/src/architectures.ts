@@ -17,6 +17,13 @@ export type CriticKind = z.infer<typeof CriticKind>
 /** Sizes that the DCGAN pyramids can reach: 16 · 2^k. The authors assert `isize % 16 == 0`, which lets 48 loop for ever. */
 export const IMAGE_SIZES = [16, 32, 64, 128, 256] as const
 
+/** How the sizes of the layers would go on from `size`. */
+function halvings(size: number): string {
+  const sizes = [size]
+  for (let at = size; at > 4 && Number.isInteger(at) && sizes.length < 12;) sizes.push((at /= 2))
+  return sizes.join(' → ')
+}
+
 /** Network shapes. Defaults are those of the authors' main.py. */
 export const Model = z
   .strictObject({
@@ -26,7 +33,8 @@ export const Model = z
     imageSize: z
       .int()
       .refine((size) => (IMAGE_SIZES as readonly number[]).includes(size), {
-        message: `must be 16 · 2^k (${IMAGE_SIZES.join(', ')}): each layer of the pyramid halves the image down to 4 × 4`,
+        error: ({ input }) =>
+          `must be 16 · 2^k (${IMAGE_SIZES.join(', ')}): each layer of the pyramid halves the image down to 4 × 4; ${halvings(Number(input))}`,
         params: { code: 'incompatible-shape', allowed: IMAGE_SIZES },
       })
       .default(64),

@@ -25,6 +25,7 @@ export const errorCatalogue = {
   'invalid-query': { status: 422, title: 'The query is not acceptable' },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key stands for another request' },
   'too-complex': { status: 422, title: 'The body is nested too deep or holds too many keys' },
+  'headers-too-large': { status: 431, title: 'The headers are too many or too long' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   'queue-full': { status: 429, title: 'The API key has as many jobs waiting as it may' },
   internal: { status: 500, title: 'Something broke on our side' },

@@ -8,6 +8,8 @@ import type { ApiDeps } from '../deps.js'
 
 const RETRY_AFTER_SECONDS = 5
 const DRAIN_MS = 2_000
+/** Browsers send about twenty, proxies add a few. Node's own limit, 2 000, is told nobody: it drops the rest. */
+const MAX_HEADERS = 100
 
 /** What fastify's own errors mean to a client. */
 const frameworkErrors: Record<string, [ErrorCode, string]> = {
@@ -34,6 +36,8 @@ export function useErrors(app: FastifyInstance, deps: Pick<ApiDeps, 'isShuttingD
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
+      throw new AppError('headers-too-large', `send at most ${MAX_HEADERS} headers`)
     // Health is still told: that is how a load balancer learns.
     if (!deps.isShuttingDown?.() || request.routeOptions.config.scope === 'public') return
     reply.header('connection', 'close')
@@ -132,19 +136,31 @@ const ofTheReply = [
   'set-cookie',
 ]
 
-const brokenRequests: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
-
 /** For bytes that are not an HTTP request: there is no request to hook into, so the reply is written by hand. */
-export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+export function answerBrokenRequest(error: BrokenRequest, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
-  const status = brokenRequests[error.code ?? ''] ?? 400
+  const status = statusOfBroken(error)
   const title = STATUS_CODES[status]
   const body = JSON.stringify({ type: 'about:blank', title, status })
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `Connection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n${body}`,
   )
+}
+
+interface BrokenRequest extends Error {
+  code?: string
+  /** What was being read; a Buffer, whatever fastify's types say. */
+  rawPacket?: unknown
+}
+
+function statusOfBroken({ code, rawPacket }: BrokenRequest): number {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408
+  if (code !== 'HPE_HEADER_OVERFLOW') return 400
+  // Node counts the request line as a header.
+  const text = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : ''
+  return /^[A-Z]+ \/[^\r]*$/.test(text) ? 414 : 431
 }

@@ -1,0 +1,189 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { type Services, startServices } from '@kantor/testing'
+import type { Ask } from '../tests/http.js'
+import { pointersOf, refused } from '../tests/refused.js'
+import { aBody, openRig, type Rig, submit } from '../tests/rig.js'
+
+let services: Services
+let rig: Rig
+let rowsBefore: number
+beforeAll(async () => {
+  services = await startServices({ redis: false, s3: false })
+  rig = await openRig({ databaseUrl: services.databaseUrl, directory: services.directory })
+})
+afterAll(async () => {
+  await rig.close()
+  await services.stop()
+})
+beforeEach(async () => {
+  rowsBefore = await rig.numRows()
+})
+// Whatever is refused in this file leaves nothing behind.
+afterEach(async () => {
+  expect(await rig.numRows()).toBe(rowsBefore)
+})
+
+const post = (payload: unknown): Ask => ({ method: 'POST', url: '/jobs', payload })
+const withSpec = (spec: object): Ask => post(aBody({ spec: { dataset: 'digits', ...spec } }))
+/** The only field error of a refused job. */
+async function faultOf(request: Ask) {
+  const problem = await refused(rig, request, 422, 'validation-failed')
+  expect(problem.errors).toHaveLength(1)
+  return problem.errors![0]!
+}
+
+describe('a spec that cannot be trained', () => {
+  test('row 11: an unknown key is told with the nearest name', async () => {
+    const problem = await refused(rig, withSpec({ batchsize: 3 }), 422, 'validation-failed')
+
+    expect(problem.errors).toEqual([
+      expect.objectContaining({
+        pointer: '/spec/batchsize',
+        code: 'unknown-property',
+        hint: 'did you mean "batchSize"?',
+      }),
+    ])
+    expect(problem.detail).toContain('/spec/batchsize')
+  })
+
+  test.each([
+    ['row 18: no steps', { budget: { generatorSteps: 0 } }, '/spec/budget/generatorSteps', 'out-of-range'],
+    ['row 18: steps below zero', { budget: { generatorSteps: -1 } }, '/spec/budget/generatorSteps', 'out-of-range'],
+    ['row 18: half a step', { budget: { generatorSteps: 1.5 } }, '/spec/budget/generatorSteps', 'out-of-range'],
+    ['row 18: 2^53 + 1', { budget: { generatorSteps: 2 ** 53 + 1 } }, '/spec/budget/generatorSteps', 'out-of-range'],
+    ['row 18: text', { budget: { generatorSteps: '100' } }, '/spec/budget/generatorSteps', 'wrong-type'],
+    ['row 18: true', { budget: { generatorSteps: true } }, '/spec/budget/generatorSteps', 'wrong-type'],
+    ['row 18: null', { budget: { generatorSteps: null } }, '/spec/budget/generatorSteps', 'wrong-type'],
+    ['row 20: beta1 = 1', { optimizer: { kind: 'adam', beta1: 1 } }, '/spec/optimizer/beta1', 'out-of-range'],
+    ['row 20: beta2 = 1', { optimizer: { kind: 'adam', beta2: 1 } }, '/spec/optimizer/beta2', 'out-of-range'],
+    ['row 21: lambda = -1', { objective: { kind: 'wgan-gp', lambda: -1 } }, '/spec/objective/lambda', 'out-of-range'],
+    ['row 22: no critic steps', { schedule: { criticSteps: 0 } }, '/spec/schedule/criticSteps', 'out-of-range'],
+    ['row 22: a million of them', { schedule: { criticSteps: 1e6 } }, '/spec/schedule/criticSteps', 'out-of-range'],
+    ['row 24: a batch of 100 000', { batchSize: 100_000 }, '/spec/batchSize', 'out-of-range'],
+    ['row 24: 10 000 layers', { model: { extraLayers: 10_000 } }, '/spec/model/extraLayers', 'out-of-range'],
+    [
+      'row 28: a checkpoint every 0 steps',
+      { checkpoint: { everySteps: 0 } },
+      '/spec/checkpoint/everySteps',
+      'out-of-range',
+    ],
+    ['row 28: one every step', { checkpoint: { everySteps: 1 } }, '/spec/checkpoint/everySteps', 'out-of-range'],
+    ['row 28: one every second', { checkpoint: { everySeconds: 1 } }, '/spec/checkpoint/everySeconds', 'out-of-range'],
+    ['row 29: a grid of 10 000 × 10 000', { sampling: { count: 1e8 } }, '/spec/sampling/count', 'out-of-range'],
+    ['row 30: a seed of -1', { seed: -1 }, '/spec/seed', 'out-of-range'],
+    ['row 30: of 1.5', { seed: 1.5 }, '/spec/seed', 'out-of-range'],
+    ['row 30: of 2^64', { seed: 2 ** 64 }, '/spec/seed', 'out-of-range'],
+    ['row 30: of "abc"', { seed: 'abc' }, '/spec/seed', 'wrong-type'],
+  ] as const)('%s is refused with the bounds', async (_, spec, pointer, code) => {
+    expect(await faultOf(withSpec(spec as object))).toMatchObject({
+      pointer,
+      code,
+      hint: expect.stringMatching(/^from \S+ to /),
+    })
+  })
+
+  test.each([0, -1, 1e308, 5e-324])('row 19: a learning rate of %d is refused with the bounds', async (rate) => {
+    const optimizer = { kind: 'rmsprop', generatorLearningRate: rate }
+
+    expect(await faultOf(withSpec({ optimizer }))).toMatchObject({
+      pointer: '/spec/optimizer/generatorLearningRate',
+      code: 'out-of-range',
+      hint: 'from 1e-12 to 1',
+    })
+  })
+
+  test('row 18: 1e999 steps', async () => {
+    const payload = '{"spec": {"dataset": "digits", "budget": {"generatorSteps": 1e999}}}'
+    const fault = await faultOf({ ...post(payload), headers: { 'content-type': 'application/json' } })
+
+    expect(fault).toMatchObject({ pointer: '/spec/budget/generatorSteps', code: 'out-of-range' })
+  })
+
+  test.each([
+    ['row 23: a size that no pyramid reaches', 63, '63 → 31.5'],
+    ['row 23: a multiple of 16 that is none of its powers', 48, '48 → 24 → 12 → 6 → 3'],
+    ['row 24: an image of 8192 pixels a side', 8192, '8192 → 4096'],
+  ])('%s is refused with the sizes there would be', async (_, imageSize, sizes) => {
+    expect(await faultOf(withSpec({ model: { imageSize } }))).toMatchObject({
+      pointer: '/spec/model/imageSize',
+      code: 'incompatible-shape',
+      message: expect.stringContaining(sizes),
+    })
+  })
+
+  test('row 25: channels come from the data, so no spec can contradict them', async () => {
+    expect(await faultOf(withSpec({ model: { channels: 4 } }))).toMatchObject({
+      pointer: '/spec/model/channels',
+      code: 'unknown-property',
+    })
+  })
+
+  test.each([
+    ['a clip beside a penalty', { objective: { kind: 'wgan-gp', clip: 0.01 } }, '/spec/objective/clip', /wgan-clip/],
+    ['a penalty beside a clip', { objective: { kind: 'wgan-clip', lambda: 10 } }, '/spec/objective/lambda', /wgan-gp/],
+    ['a beta for RMSProp', { optimizer: { kind: 'rmsprop', beta1: 0 } }, '/spec/optimizer/beta1', /adam/],
+  ])('row 27: %s', async (_, spec, pointer, hint) => {
+    expect(await faultOf(withSpec(spec))).toMatchObject({
+      pointer,
+      code: 'conflicting-options',
+      hint: expect.stringMatching(hint),
+    })
+  })
+
+  test.each([
+    ['null for an object', { model: null }, '/spec/model', 'wrong-type'],
+    ['a kind there is not', { optimizer: { kind: 'sgd' } }, '/spec/optimizer/kind', 'not-allowed'],
+    ['an unknown dataset', { dataset: 'digitz' }, '/spec/dataset', 'dataset-not-found'],
+    ['an unknown version', { dataset: `digits@${'0'.repeat(16)}` }, '/spec/dataset', 'dataset-not-found'],
+    ['a path for a dataset', { dataset: '../../etc/passwd' }, '/spec/dataset', 'invalid-string'],
+    ['a URL for a dataset', { dataset: 'file:///etc/passwd' }, '/spec/dataset', 'invalid-string'],
+    ['a batch larger than the dataset', { batchSize: 1001 }, '/spec/batchSize', 'dataset-too-small'],
+  ])('%s', async (_, spec, pointer, code) => {
+    expect(await faultOf(withSpec(spec))).toMatchObject({ pointer, code })
+  })
+
+  test('an unknown dataset is answered with those there are', async () => {
+    expect((await faultOf(withSpec({ dataset: 'digitz' }))).hint).toBe('did you mean "digits"? known: digits')
+  })
+
+  test('all errors come at once, the dataset among them', async () => {
+    const spec = {
+      dataset: 'nowhere',
+      batchSize: '64',
+      model: { imageSize: 48 },
+      objective: { kind: 'wgan-clip', clip: 0 },
+    }
+    const problem = await refused(rig, post({ nme: 'x', priority: 0, spec }), 422, 'validation-failed')
+
+    expect(pointersOf(problem)?.toSorted()).toEqual([
+      ['/nme', 'unknown-property'],
+      ['/priority', 'out-of-range'],
+      ['/spec/batchSize', 'wrong-type'],
+      ['/spec/dataset', 'dataset-not-found'],
+      ['/spec/model/imageSize', 'incompatible-shape'],
+      ['/spec/objective/clip', 'out-of-range'],
+    ])
+  })
+})
+
+describe('a name', () => {
+  test.each([
+    ['row 14: with NUL', 'a\u0000b', 'invalid-string'],
+    ['row 15: with a lone surrogate', 'a\ud800b', 'invalid-string'],
+    ['row 16: with a bidirectional override', 'a\u202eb', 'invalid-string'],
+    ['row 16: with an escape sequence', 'a\u001b[31mb', 'invalid-string'],
+    ['row 17: of ten thousand characters', 'x'.repeat(10_000), 'too-long'],
+  ])('%s', async (_, name, code) => {
+    const fault = await faultOf(post(aBody({ name })))
+
+    expect(fault).toMatchObject({ pointer: '/name', code })
+    expect(JSON.stringify(fault).length).toBeLessThan(500)
+  })
+})
+
+test('the same bodies without their faults are taken', async () => {
+  const job = await submit(rig)
+
+  rowsBefore += 2
+  expect(job.state).toBe('queued')
+})
