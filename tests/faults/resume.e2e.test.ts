@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { isTerminal, type JobState } from '@kantor/contracts'
+import { isTerminal, type JobState, seriesNames } from '@kantor/contracts'
+import { eachPoint } from '@kantor/db'
 import {
   checkInvariants,
   childrenOf,
@@ -38,16 +39,16 @@ describe('resume of whole processes', () => {
   }
   const ended = (id: string) => until(async () => isTerminal((await look(id)).state))
   const result = async (id: string) => {
-    const points = await stack.db.pool.query(
-      `SELECT step, critic_step, w_estimate, critic_loss, gen_loss, critic_real, critic_fake FROM curve_point
-       WHERE job_id = $1 AND effective ORDER BY step`,
-      [id],
-    )
+    const curve: unknown[] = []
+    const options = { names: seriesNames, attempts: 'effective' } as const
+    await eachPoint(stack.db, id, options, (points) => {
+      for (const { step, criticStep, values } of points) curve.push({ step, criticStep, values: [...values.values()] })
+    })
     const newest = await stack.db.pool.query<{ key: string }>(
       'SELECT key FROM checkpoint WHERE job_id = $1 ORDER BY epoch DESC, step DESC LIMIT 1',
       [id],
     )
-    return { curve: points.rows as unknown[], weights: weightsHash(await stack.store.getBytes(newest.rows[0]!.key)) }
+    return { curve, weights: weightsHash(await stack.store.getBytes(newest.rows[0]!.key)) }
   }
 
   test.each([

@@ -62,7 +62,7 @@ describe('workers of two releases', () => {
   )
 
   async function curveEnd(id: string): Promise<number> {
-    const sql = 'SELECT max(step) AS last FROM curve_point WHERE job_id = $1'
+    const sql = 'SELECT max(last_step) AS last FROM curve_segment WHERE job_id = $1'
     return (await stack.db.pool.query<{ last: number }>(sql, [id])).rows[0]!.last
   }
 

@@ -42,7 +42,7 @@ export const CurveSeries = z.object({
   n: z.array(z.int()),
   /** Points that were NaN or infinite. */
   bad: z.array(z.int()),
-  /** The median filter's value at the bucket's last point, when `smooth` was asked for. */
+  /** The filter's value at the bucket's last point, when `smooth` was asked for; null when nothing around it is finite. */
   smooth: z.array(z.number().nullable()).optional(),
 })
 export type CurveSeries = z.infer<typeof CurveSeries>
@@ -68,6 +68,42 @@ export const CurveReply = z
   .meta({ id: 'Curve' })
 export type CurveReply = z.infer<typeof CurveReply>
 
+/** A smoothing filter: an odd window in points (median, mean), σ in points (gauss), or the weight of the past (ema). */
+export interface Smoothing {
+  kind: 'median' | 'mean' | 'gauss' | 'ema'
+  size: number
+}
+
+const smoothingSizes: Record<Smoothing['kind'], { fits: (size: number) => boolean; says: string }> = {
+  median: { fits: isWindow, says: 'an odd window from 3 to 1001 points' },
+  mean: { fits: isWindow, says: 'an odd window from 3 to 1001 points' },
+  gauss: { fits: (sigma) => sigma > 0 && sigma <= 200, says: 'a σ above 0, up to 200 points' },
+  ema: { fits: (weight) => weight > 0 && weight <= 0.999, says: 'a weight of the past above 0, up to 0.999' },
+}
+
+function isWindow(size: number): boolean {
+  return Number.isInteger(size) && size % 2 === 1 && size >= 3 && size <= 1001
+}
+
+/**
+ * `median:101` is the authors' filter. Every filter is computed on raw points around each shown one, before they go into buckets; the window
+ * is cut where the curve ends, and what is not finite is left out.
+ */
+const Smooth = z.string().transform((value, context): Smoothing | null => {
+  if (value === 'none') return null
+  const [, kind, size] = /^(median|mean|gauss|ema):(\d{1,4}|\d{0,4}\.\d{1,6})$/.exec(value) ?? []
+  if (kind === undefined) {
+    const message = 'must be none, median:<odd window>, mean:<odd window>, gauss:<σ> or ema:<weight of the past>'
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  const smoothing = { kind: kind as Smoothing['kind'], size: Number(size) }
+  const { fits, says } = smoothingSizes[smoothing.kind]
+  if (fits(smoothing.size)) return smoothing
+  context.addIssue({ code: 'custom', message: `${kind} needs ${says}` })
+  return z.NEVER
+})
+
 /** Query parameters arrive as text: `metrics=w_estimate,gen_loss&sinceSeq=12&resolution=4`. */
 export const CurveQuery = z.strictObject({
   metrics: z
@@ -82,14 +118,7 @@ export const CurveQuery = z.strictObject({
     .refine((n) => Number.isInteger(Math.log2(n)), { message: 'must be a power of two' })
     .optional(),
   maxPoints: wholeNumber(1, 5000).default(1000),
-  /** `median:101` is the authors' filter (window truncated at the edges), computed on raw points of `w_estimate`. */
-  smooth: z
-    .string()
-    .regex(/^(none|median:\d{1,4})$/, { message: 'must be none or median:<odd window up to 1001>' })
-    .transform((value) => (value === 'none' ? null : Number(value.slice('median:'.length))))
-    .pipe(z.int().min(3).max(1001).nullable())
-    .refine((window) => window === null || window % 2 === 1, { message: 'the median window must be odd' })
-    .default(null),
+  smooth: Smooth.default(null),
 })
 export type CurveQuery = z.infer<typeof CurveQuery>
 export type CurveQueryInput = z.input<typeof CurveQuery>

@@ -13,6 +13,7 @@ export {
   SeriesName,
   seriesCatalogue,
   seriesNames,
+  type Smoothing,
   toWire,
   WireNumber,
 } from './curve.js'

@@ -1,8 +1,8 @@
 import { AppError, Checkpoint, type CurvePoint, isTerminal } from '@kantor/contracts'
 import { type Page, type PageQuery, readStepCursor, stepCursor, toPage } from './cursor.js'
-import { insertPoints } from './curve-write.js'
+import { mediansUpTo } from './curve/medians.js'
+import { insertPoints } from './curve/write.js'
 import { type Database, query, type Transaction } from './database.js'
-import { mediansUpTo } from './curve-medians.js'
 import { type Fence, fencedTransaction, sequencedTransaction } from './fence.js'
 import type { OwnedJobRow } from './job-row.js'
 import { noteJob } from './transition.js'
@@ -50,7 +50,7 @@ export async function addCheckpoint(db: Database, fence: Fence, checkpoint: NewC
     await insertPoints(tx, fence, seq, checkpoint.points)
     await tx.query(
       `INSERT INTO checkpoint (id, job_id, epoch, step, key, size_bytes, sha256, medians)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, (${mediansUpTo('$2', '$4')})) ON CONFLICT DO NOTHING`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
       [
         checkpoint.id,
         fence.jobId,
@@ -59,6 +59,7 @@ export async function addCheckpoint(db: Database, fence: Fence, checkpoint: NewC
         checkpoint.key,
         checkpoint.sizeBytes,
         checkpoint.sha256,
+        JSON.stringify(await mediansUpTo(tx, fence.jobId, checkpoint.step)),
       ],
     )
     await tx.query('UPDATE job SET crashes = 0 WHERE id = $1', [fence.jobId])
@@ -124,6 +125,8 @@ export async function quarantineIn(
   )
   const next = await newestCheckpointIn(tx, job.id)
   if (rows[0]) {
+    // A curve's marks change.
+    await tx.query('UPDATE job SET curve_seq = curve_seq + 1 WHERE id = $1', [job.id])
     const message = `the checkpoint of step ${rows[0].step} was put aside, ${fault}; ${await wayOn(tx, job, next)}`
     await noteJob(tx, job, { reason: 'checkpoint_corrupt', message, actor })
   }

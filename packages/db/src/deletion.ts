@@ -2,8 +2,8 @@ import { AppError, isTerminal } from '@kantor/contracts'
 import { type Database, transaction, type Transaction } from './database.js'
 import { existing, refusal } from './verbs.js'
 
-/** Rows of the curve per statement: each stays well below the statement timeout. */
-const BATCH = 100_000
+/** Segments of the curve per statement, a million points: each stays well below the statement timeout. */
+const BATCH = 1000
 const MAX_NAMED = 5
 
 /**
@@ -19,7 +19,7 @@ export async function deleteJob(db: Database, id: string): Promise<void> {
     let deleted: number | null
     do {
       const { rowCount } = await tx.query(
-        `DELETE FROM curve_point WHERE ctid = ANY(ARRAY(SELECT ctid FROM curve_point WHERE job_id = $1 LIMIT ${BATCH}))`,
+        `DELETE FROM curve_segment WHERE ctid = ANY(ARRAY(SELECT ctid FROM curve_segment WHERE job_id = $1 LIMIT ${BATCH}))`,
         [id],
       )
       deleted = rowCount

@@ -10,8 +10,9 @@ export {
   quarantineCheckpoint,
   type StoredCheckpoint,
 } from './checkpoints.js'
-export { readCurve } from './curve-read.js'
-export { appendPoints, rollbackCurve } from './curve-write.js'
+export { eachPoint, type StoredPoint } from './curve/points.js'
+export { readCurve } from './curve/read.js'
+export { appendPoints, rollbackCurve } from './curve/write.js'
 export type { Page, PageQuery } from './cursor.js'
 export { type Database, joinedTransaction, openDatabase, type OpenDatabaseOptions } from './database.js'
 export { listDatasets, registerDataset, resolveDataset } from './datasets.js'

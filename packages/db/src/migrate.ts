@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '@kantor/contracts'
 import pg from 'pg'
+import { movePoints } from './curve/move-points.js'
 import { isUnavailable, translate } from './database-errors.js'
 
 /** Prisma's own lock, so that its tools and this runner exclude each other. */
@@ -13,6 +14,11 @@ const RETRY_MILLISECONDS = 250
 
 /** The same from `src` and from `dist`. */
 const directory = fileURLToPath(new URL('../../../prisma/migrations/', import.meta.url))
+
+/** What SQL cannot say: done after a migration's file, in its transaction. */
+const steps: Readonly<Record<string, (client: pg.Client) => Promise<void>>> = {
+  '20261126010500_curve_segments': movePoints,
+}
 
 interface Migration {
   name: string
@@ -127,6 +133,7 @@ async function apply(client: pg.Client, { name, sql, checksum }: Migration): Pro
     await client.query('BEGIN')
     // A file is sent without parameters: one simple query may hold many statements, whatever they contain.
     await client.query(sql)
+    await steps[name]?.(client)
     await client.query(record, [...values, null])
     await client.query('COMMIT')
   } catch (error) {

@@ -15,7 +15,7 @@ async function standingOf(tx: Transaction, job: { id: string; startCheckpointId:
        (SELECT step FROM checkpoint WHERE job_id = $1 AND NOT quarantined ORDER BY epoch DESC, step DESC LIMIT 1),
        (SELECT step FROM checkpoint WHERE id = $2)
      ) AS saved,
-     (SELECT coalesce(max(step), 0) FROM curve_point WHERE job_id = $1 AND effective) AS reached`,
+     (SELECT coalesce(max(last_step), 0) FROM curve_segment WHERE job_id = $1 AND effective) AS reached`,
     [job.id, job.startCheckpointId],
   )
   return rows[0]!

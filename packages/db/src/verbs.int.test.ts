@@ -286,7 +286,7 @@ describe('a checkpoint that another job starts from', () => {
     await deleteJob(db, fork.id)
     await deleteJob(db, id)
     expect(await getCheckpoint(db, first!)).toBeNull()
-    const { rows } = await db.pool.query('SELECT 1 FROM curve_point WHERE job_id = $1', [id])
+    const { rows } = await db.pool.query('SELECT 1 FROM curve_segment WHERE job_id = $1', [id])
     expect(rows).toEqual([])
   })
 

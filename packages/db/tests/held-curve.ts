@@ -68,7 +68,10 @@ export function expectedBuckets(
   for (const [at, { step, value }] of ordered.entries()) {
     if (step < from || step > to) continue
     const x = Math.floor(step / resolution) * resolution
-    buckets.set(x, { at, values: [...(buckets.get(x)?.values ?? []), value] })
+    const bucket = buckets.get(x) ?? { at, values: [] }
+    bucket.at = at
+    bucket.values.push(value)
+    buckets.set(x, bucket)
   }
   return [...buckets].map(([x, { at, values }]) => {
     const finite = values.filter(Number.isFinite)
@@ -81,7 +84,7 @@ export function expectedBuckets(
       max: finite.length === 0 ? null : Math.max(...finite) + 0,
       n: finite.length,
       bad: values.length - finite.length,
-      ...(window !== null && name === 'w_estimate' && { smooth: median(around.filter(Number.isFinite)) }),
+      ...(window !== null && { smooth: median(around.filter(Number.isFinite)) }),
     }
   })
 }
@@ -91,5 +94,5 @@ function median(values: number[]): number | null {
   if (sorted.length === 0) return null
   const middle = (sorted.length - 1) / 2
   const low = sorted[Math.floor(middle)]!
-  return low + (sorted[Math.ceil(middle)]! - low) * 0.5 + 0
+  return Math.fround(low + (sorted[Math.ceil(middle)]! - low) * 0.5) + 0
 }

@@ -42,7 +42,6 @@ beforeAll(async () => {
     DROP CONSTRAINT job_finished_check`)
   await db.pool.query(`ALTER TABLE task DROP CONSTRAINT task_lease_check, DROP CONSTRAINT task_finished_check,
     DROP CONSTRAINT task_result_check`)
-  await db.pool.query('DROP INDEX curve_point_effective_key')
 })
 afterAll(async () => {
   await store?.close()
@@ -237,22 +236,22 @@ describe('checkInvariants', () => {
     ],
     [
       'a gap in the curve',
-      'UPDATE curve_point SET effective = false WHERE job_id = $1 AND step = 2',
+      `UPDATE curve_segment SET num_points = 2, offsets = '{0,2}' WHERE job_id = $1 AND first_step = 1`,
       [/5 steps from 1 to 6: some are missing/],
     ],
     [
       'a curve that begins late',
-      'DELETE FROM curve_point WHERE job_id = $1 AND step = 1',
+      'UPDATE curve_segment SET num_points = 2, first_step = 2 WHERE job_id = $1 AND first_step = 1',
       [/5 steps from 2 to 6: some are missing/],
     ],
     [
       'two points at one step',
-      'UPDATE curve_point SET effective = true WHERE job_id = $1 AND step = 4',
+      'UPDATE curve_segment SET effective = true, num_points = 1, last_step = 4 WHERE job_id = $1 AND epoch = 1 AND first_step = 4',
       [/7 points at 6 steps/, /curve shows attempt 1 at step 4, above a later attempt/],
     ],
     [
       'a curve behind its checkpoint',
-      'DELETE FROM curve_point WHERE job_id = $1 AND step > 4',
+      'DELETE FROM curve_segment WHERE job_id = $1 AND first_step > 4',
       [
         /ends at step 4, its newest checkpoint is of step 6/,
         /succeeded at step 4 with a checkpoint of step 6/,
@@ -271,7 +270,7 @@ describe('checkInvariants', () => {
     ],
     [
       "a zombie's points",
-      'UPDATE curve_point SET seq = (SELECT max(seq) FROM curve_point WHERE job_id = $1) WHERE job_id = $1 AND epoch = 1 AND step = 5',
+      'UPDATE curve_segment SET seq = (SELECT max(seq) FROM curve_segment WHERE job_id = $1) WHERE job_id = $1 AND epoch = 1 AND last_step = 5',
       [/attempt 1 wrote points after a later attempt had begun/],
     ],
     [
@@ -281,7 +280,8 @@ describe('checkInvariants', () => {
     ],
     [
       "a zombie's point within a later attempt's curve",
-      'UPDATE curve_point SET effective = (epoch = 1) WHERE job_id = $1 AND step = 5',
+      `UPDATE curve_segment SET first_step = CASE epoch WHEN 1 THEN 5 ELSE 6 END, num_points = 1, effective = true
+       WHERE job_id = $1 AND last_step >= 5`,
       [/curve shows attempt 1 at step 5, above a later attempt/],
     ],
     [
@@ -324,7 +324,12 @@ describe('checkInvariants', () => {
 
   test('points that a replay made otherwise, where runs are repeatable', async () => {
     const id = await succeeded()
-    await db.pool.query('UPDATE curve_point SET gen_loss = gen_loss + 1 WHERE job_id = $1 AND epoch = 1', [id])
+    await db.pool.query(
+      // One bit of the last series at step 4: two points, so the ninth number.
+      `UPDATE curve_segment SET "values" = set_byte("values", 33, get_byte("values", 33) # 1)
+       WHERE job_id = $1 AND epoch = 1 AND first_step = 4`,
+      [id],
+    )
 
     expect(await faultsOf(id)).toEqual([])
     expect(await faultsOf(id, { bitwise: true })).toEqual(['job: attempts 1 and 2 made different points at step 4'])

@@ -26,9 +26,9 @@ export async function checkCurves(read: Read, { bitwise = false }: InvariantOpti
      FROM job
      LEFT JOIN (
        SELECT job_id, min(step) AS first, max(step) AS last, count(*) AS points, count(DISTINCT step) AS steps
-       FROM curve_point WHERE effective GROUP BY job_id
+       FROM (${points}) AS point WHERE effective GROUP BY job_id
      ) AS curve ON curve.job_id = job.id
-     LEFT JOIN (SELECT job_id, max(seq) AS newest_seq FROM curve_point GROUP BY job_id) AS written ON written.job_id = job.id
+     LEFT JOIN (SELECT job_id, max(seq) AS newest_seq FROM curve_segment GROUP BY job_id) AS written ON written.job_id = job.id
      LEFT JOIN (
        SELECT DISTINCT ON (job_id) job_id, step AS durable FROM checkpoint WHERE NOT quarantined ORDER BY job_id, epoch DESC, step DESC
      ) AS saved ON saved.job_id = job.id
@@ -59,7 +59,7 @@ function shapeFaults(facts: CurveFacts): string[] {
 async function checkOlderAttempts(read: Read): Promise<string[]> {
   const late = await read<{ id: string; what: string; attempt: number; step: number }>(
     `WITH written AS (
-       SELECT job_id, epoch, min(seq) AS first, max(seq) AS last FROM curve_point GROUP BY job_id, epoch
+       SELECT job_id, epoch, min(first_seq) AS first, max(seq) AS last FROM curve_segment GROUP BY job_id, epoch
      ), takeover AS (
        SELECT job_id, epoch, min(at) AS at FROM job_event WHERE from_state = 'queued' AND to_state = 'starting' GROUP BY job_id, epoch
      )
@@ -73,7 +73,7 @@ async function checkOlderAttempts(read: Read): Promise<string[]> {
   )
   const above = await read<{ id: string; attempt: number; step: number }>(
     `SELECT job_id AS id, epoch AS attempt, min(step) AS step FROM (
-       SELECT job_id, epoch, step, max(epoch) OVER (PARTITION BY job_id ORDER BY step) AS newest FROM curve_point WHERE effective
+       SELECT job_id, epoch, step, max(epoch) OVER (PARTITION BY job_id ORDER BY step) AS newest FROM (${points}) AS curve WHERE effective
      ) AS point WHERE epoch < newest GROUP BY job_id, epoch ORDER BY 1, 2`,
   )
   return [
@@ -88,14 +88,30 @@ async function checkOlderAttempts(read: Read): Promise<string[]> {
 }
 
 async function checkReplays(read: Read): Promise<string[]> {
-  const series = ['w_estimate', 'critic_loss', 'gen_loss', 'critic_real', 'critic_fake']
-  const bits = (of: string) => series.map((name) => `float4send(${of}.${name})`).join(' || ')
   const rows = await read<{ id: string; step: number; first: number; second: number }>(
-    `SELECT DISTINCT ON (a.job_id) a.job_id AS id, a.step, a.epoch AS first, b.epoch AS second
-     FROM curve_point AS a JOIN curve_point AS b ON b.job_id = a.job_id AND b.step = a.step AND b.epoch > a.epoch
-     WHERE ${bits('a')} <> ${bits('b')} OR a.critic_step <> b.critic_step ORDER BY a.job_id, a.step`,
+    `WITH point AS MATERIALIZED (${points})
+     SELECT DISTINCT ON (a.job_id) a.job_id AS id, a.step, a.epoch AS first, b.epoch AS second
+     FROM point AS a JOIN point AS b ON b.job_id = a.job_id AND b.step = a.step AND b.epoch > a.epoch
+     WHERE ${bits('a')} <> ${bits('b')} OR ${criticStep('a')} <> ${criticStep('b')} ORDER BY a.job_id, a.step`,
   )
   return rows.map(
     ({ id, step, first, second }) => `job ${id}: attempts ${first} and ${second} made different points at step ${step}`,
   )
 }
+
+/** Every point as a row: its step, and where it is in its segment, counted from 0. */
+const points = `SELECT segment.*, place, first_step + coalesce(offsets[place + 1], place) AS step
+  FROM curve_segment AS segment CROSS JOIN LATERAL generate_series(0, num_points - 1) AS place`
+
+/** The four bytes of every series, by name. */
+const bits = (of: string) =>
+  `(SELECT string_agg(name || substring(encode(${of}."values", 'hex') FROM ((at - 1) * ${of}.num_points + ${of}.place)::int * 8 + 1 FOR 8), ' ' ORDER BY name)
+    FROM unnest(${of}.series) WITH ORDINALITY AS column_of(name, at))`
+
+/** Count and difference, again and again, added up to the point's place. */
+const criticStep = (of: string) =>
+  `(${of}.first_critic_step + (SELECT coalesce(sum(least(count, greatest(${of}.place - before, 0)) * difference), 0) FROM (
+      SELECT ${of}.critic_runs[2 * run - 1] AS count, ${of}.critic_runs[2 * run] AS difference,
+        coalesce(sum(${of}.critic_runs[2 * run - 1]) OVER (ORDER BY run ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+      FROM generate_series(1, cardinality(${of}.critic_runs) / 2) AS run
+    ) AS runs))`

@@ -1,16 +1,16 @@
 import { AppError, CurveMark, type CurveQuery, type CurveReply, isTerminal, type JobState } from '@kantor/contracts'
-import { readBuckets, readMedians } from './curve-buckets.js'
-import { bucketStart, chooseRange, type CurveRange, type Span, toSpans, withTail } from './curve-range.js'
-import { type Database, transaction, type Transaction } from './database.js'
+import { type Database, transaction, type Transaction } from '../database.js'
+import { readBuckets, toSeries } from './buckets.js'
+import { type Filter, filterOf } from './filter.js'
+import { bucketStart, chooseRange, type CurveRange, type Span, toSpans, withTail } from './range.js'
+import { lowerBound } from './segment.js'
+import { readSegments, widen } from './segments.js'
 
-/** Raw points that a median may have to look at. */
+/** Raw points that a filter may have to look at. */
 const MAX_RAW_POINTS = 1_000_000
-/** The series that `smooth` filters: the authors filter their Wasserstein estimate and nothing else. */
-const SMOOTHED = 'w_estimate'
 
-// One snapshot for all statements of a reply; the planner keeps points in the order of their steps.
-const snapshot = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-  SET LOCAL enable_sort = off; SET LOCAL max_parallel_workers_per_gather = 0`
+/** One snapshot for all statements of a reply. */
+const snapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
 /**
  * The curve in buckets, each aggregated from its raw points. With `sinceSeq` and the `resolution` that the client holds, only buckets whose
@@ -22,8 +22,8 @@ export async function readCurve(db: Database, jobId: string, query: CurveQuery):
 }
 
 async function read(tx: Transaction, jobId: string, query: CurveQuery): Promise<CurveReply> {
-  const { rows } = await tx.query<{ state: JobState; seq: string; lastStep: number }>(
-    'SELECT state, curve_seq AS seq, curve_last_step AS "lastStep" FROM job WHERE id = $1',
+  const { rows } = await tx.query<{ state: JobState; seq: string; lastStep: number; closed: number }>(
+    'SELECT state, curve_seq AS seq, curve_last_step AS "lastStep", curve_closed AS closed FROM job WHERE id = $1',
     [jobId],
   )
   const job = rows[0]
@@ -31,21 +31,20 @@ async function read(tx: Transaction, jobId: string, query: CurveQuery): Promise<
 
   const seq = Number(job.seq)
   const range = chooseRange(query, job.lastStep)
-  if (query.smooth !== null) await assertFewPoints(tx, jobId, range)
-  const { reset, spans } = await select(tx, jobId, query, range, seq)
-  const { series, lastSteps } = await readBuckets(tx, jobId, query.metrics, range.resolution, spans)
-  const smoothed = series[SMOOTHED]
-  if (query.smooth !== null && smoothed) {
-    smoothed.smooth = await readMedians(tx, jobId, SMOOTHED, query.smooth, lastSteps)
-  }
+  const filter = query.smooth === null ? null : filterOf(query.smooth)
+  if (filter !== null && !filter.stored) await assertFewPoints(tx, jobId, range)
+  const { reset, spans } = await select(tx, jobId, query, { range, filter, seq })
+  const { resolution } = range
+  const request = { names: query.metrics, resolution, spans, closed: job.closed, filter }
+  const buckets = await readBuckets(tx, jobId, request)
   return {
     jobId,
     x: 'generator_step',
-    resolution: range.resolution,
+    resolution,
     seq,
     complete: isTerminal(job.state),
     reset,
-    series,
+    series: Object.fromEntries([...buckets].map(([name, found]) => [name, toSeries(found, filter)])),
     marks: await readMarks(tx, jobId, { ...range, first: query.from ?? 0 }),
   }
 }
@@ -59,10 +58,11 @@ async function select(
   tx: Transaction,
   jobId: string,
   query: CurveQuery,
-  range: CurveRange,
-  seq: number,
+  { range, filter, seq }: { range: CurveRange; filter: Filter | null; seq: number },
 ): Promise<Selection> {
-  const all = withTail([], range.first, range)
+  // There is no step 0: without it the first bucket would be a cut one.
+  const first = range.first === 1 ? 0 : range.first
+  const all = range.first > range.last ? [] : [{ first, last: range.last }]
   if (query.sinceSeq === undefined) return { reset: null, spans: all }
   // Another resolution, or a cursor that this database never gave out: the client starts anew.
   if (query.resolution !== range.resolution || query.sinceSeq > seq) return { reset: { fromStep: 0 }, spans: all }
@@ -72,7 +72,7 @@ async function select(
   const spans = toSpans(changed.buckets, range)
   const reset =
     changed.rolledBackTo === null ? null : { fromStep: bucketStart(changed.rolledBackTo + 1, range.resolution) }
-  const tail = [reset?.fromStep, await firstChangedMedian(tx, jobId, query.smooth, changed)]
+  const tail = [reset?.fromStep, await firstFilteredAnew(tx, jobId, filter, changed)]
   return {
     reset,
     spans: tail.reduce<Span[]>((held, step) => (step === undefined ? held : withTail(held, step, range)), spans),
@@ -80,54 +80,66 @@ async function select(
 }
 
 interface Changes {
-  buckets: number[]
+  buckets: Set<number>
   /** Lowest step, in the range or not, at which a point came or went; null without any. */
   firstStep: number | null
   rolledBackTo: number | null
 }
 
 async function changesSince(tx: Transaction, jobId: string, since: number, range: CurveRange): Promise<Changes> {
-  const points = await tx.query<{ bucket: number; first: number }>(
-    `SELECT step / $3::int AS bucket, min(step) AS first FROM curve_point
-     WHERE job_id = $1 AND seq > $2 AND effective GROUP BY step / $3::int`,
-    [jobId, since, range.resolution],
+  const { rows } = await tx.query<{ first: number; last: number }>(
+    `SELECT first_step AS first, last_step AS last FROM curve_segment
+     WHERE job_id = $1 AND seq > $2 AND effective ORDER BY first_step`,
+    [jobId, since],
   )
   const rollbacks = await tx.query<{ step: number | null }>(
     'SELECT min(after_step) AS step FROM curve_rollback WHERE job_id = $1 AND seq > $2',
     [jobId, since],
   )
   const rolledBackTo = rollbacks.rows[0]?.step ?? null
-  const firsts = points.rows.map((row) => row.first)
+  const firsts = rows.slice(0, 1).map(({ first }) => first)
   if (rolledBackTo !== null) firsts.push(rolledBackTo + 1)
-  const firstStep = firsts.length === 0 ? null : firsts.reduce((a, b) => Math.min(a, b))
-  return { buckets: points.rows.map((row) => row.bucket), firstStep, rolledBackTo }
+  return { buckets: bucketsOf(rows, range), firstStep: firsts.length === 0 ? null : Math.min(...firsts), rolledBackTo }
 }
 
-/** A median changes when a point within half a window of it does: the step half a window of points before the first change. */
-async function firstChangedMedian(
+/** The buckets of the range that these spans touch. */
+function bucketsOf(spans: Span[], range: CurveRange): Set<number> {
+  const buckets = new Set<number>()
+  for (const span of spans) {
+    const last = Math.min(span.last, range.last)
+    const first = Math.floor(Math.max(span.first, range.first) / range.resolution)
+    for (let bucket = first; bucket * range.resolution <= last; bucket++) buckets.add(bucket)
+  }
+  return buckets
+}
+
+/** A filter's value changes when a point that it looks at does: the step as many points before the first change as it looks ahead. */
+async function firstFilteredAnew(
   tx: Transaction,
   jobId: string,
-  window: number | null,
-  changed: Changes,
+  filter: Filter | null,
+  { firstStep }: Changes,
 ): Promise<number | undefined> {
-  if (window === null || changed.firstStep === null) return undefined
-  const { rows } = await tx.query<{ step: number }>(
-    `SELECT step FROM curve_point WHERE job_id = $1 AND effective AND step < $2
-     ORDER BY step DESC OFFSET $3 LIMIT 1`,
-    [jobId, changed.firstStep, (window - 1) / 2 - 1],
-  )
-  return rows[0]?.step ?? 0
+  if (filter === null || firstStep === null) return undefined
+  const wide = await widen(tx, jobId, { first: firstStep, last: firstStep }, { before: filter.after, after: 0 })
+  const steps = (await readSegments(tx, jobId, [], [wide])).flatMap((segment) => [...segment.steps])
+  steps.sort((a, b) => a - b)
+  return steps[Math.max(0, lowerBound(steps, firstStep) - filter.after)] ?? firstStep
 }
 
 async function assertFewPoints(tx: Transaction, jobId: string, range: CurveRange): Promise<void> {
   // There is at most one point per step, so most ranges need no counting.
   if (range.last - range.first < MAX_RAW_POINTS) return
-  const { rows } = await tx.query(
-    'SELECT 1 FROM curve_point WHERE job_id = $1 AND effective AND step BETWEEN $2 AND $3 ORDER BY step OFFSET $4 LIMIT 1',
-    [jobId, range.first, range.last, MAX_RAW_POINTS],
+  const { rows } = await tx.query<{ points: number }>(
+    `SELECT coalesce(sum(num_points), 0)::int AS points FROM curve_segment
+     WHERE job_id = $1 AND effective AND first_step >= $2 AND last_step <= $3`,
+    [jobId, range.first, range.last],
   )
-  if (rows.length === 0) return
-  throw new AppError('too-many-points', `a median looks at ${MAX_RAW_POINTS} raw points at most; narrow from and to`)
+  if (rows[0]!.points <= MAX_RAW_POINTS) return
+  throw new AppError(
+    'too-many-points',
+    `only median:101 is kept for a whole curve; any other filter looks at ${MAX_RAW_POINTS} raw points at most: narrow from and to`,
+  )
 }
 
 /** The first mark of each type in each bucket; step 0 has a sample and no point. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { chooseRange, toSpans, withTail } from './curve-range.js'
+import { chooseRange, toSpans, withTail } from './range.js'
 
 const steps = fc.integer({ min: 0, max: 100_000 })
 const query = fc.record(

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { CurveQuery, type CurvePoint, type CurveQueryInput, type Job } from '@kantor/contracts'
 import fc from 'fast-check'
 import { startServices } from '@kantor/testing'
-import { aPoint, claim, openTestDatabase, postgresOnly, submit, type TestDatabase } from '../tests/fixtures.js'
-import { contentOf, expectedBuckets, HeldCurve } from '../tests/held-curve.js'
-import { appendPoints, type Database, type Fence, finishAttempt, readCurve, rollbackCurve } from './index.js'
+import { aPoint, claim, openTestDatabase, postgresOnly, submit, type TestDatabase } from '../../tests/fixtures.js'
+import { contentOf, expectedBuckets, HeldCurve } from '../../tests/held-curve.js'
+import { appendPoints, type Database, type Fence, finishAttempt, readCurve, rollbackCurve } from '../index.js'
 
 let opened: TestDatabase
 let db: Database
@@ -82,7 +82,7 @@ class Reader {
     for (const name of query.metrics) {
       const buckets = contentOf(full)[name]!
       const { from, to, smooth } = query
-      const expected = expectedBuckets(run.points, name, full.resolution, { from, to }, smooth)
+      const expected = expectedBuckets(run.points, name, full.resolution, { from, to }, smooth?.size ?? null)
       expect(buckets).toEqual(expected.map((bucket, i) => ({ ...bucket, mean: buckets[i]?.['mean'] })))
       for (const { min, mean, max } of buckets as { min: number; mean: number; max: number }[]) {
         expect(mean === null ? min : min <= mean && mean <= max).toBe(mean === null ? null : true)
@@ -98,6 +98,30 @@ const value = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constantFrom(NaN, Infinity, -Infinity) },
 )
+/** So many points that chunks are closed, opened again and closed again. */
+const stretch = fc.record({
+  seed: fc.nat(),
+  length: fc.integer({ min: 300, max: 1500 }),
+  gap: fc.constantFrom(1, 1, 1, 40, 3000),
+})
+const longAction = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('stretch' as const), stretch }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('resume' as const), back: fc.nat(4000) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('overwrite' as const),
+      back: fc.nat(4000),
+      values: fc.array(value, { minLength: 1, maxLength: 3 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('poll' as const), reader: fc.nat(4) }) },
+)
+const noise = (seed: number, i: number) => {
+  const number = Math.fround(Math.sin(seed + i * 12.9898) * 43758.5453)
+  return i % 397 === 396 ? [NaN, Infinity, -Infinity][seed % 3]! : number
+}
+
 const action = fc.oneof(
   {
     weight: 6,
@@ -142,6 +166,35 @@ describe('polling a curve', () => {
         for (const reader of readers) await reader.check(run)
       }),
       { numRuns: 40 },
+    )
+  })
+
+  test('does so over closed chunks too, through every level that a curve of some thousand steps has', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(longAction, { minLength: 4, maxLength: 14 }), async (actions) => {
+        const run = await Run.start()
+        const readers = [
+          new Reader({ metrics: 'w_estimate', smooth: 'median:101', maxPoints: '5' }),
+          new Reader({ metrics: 'w_estimate,gen_loss', smooth: 'median:101', maxPoints: '100' }),
+          new Reader({ metrics: 'w_estimate', smooth: 'median:101', maxPoints: '40', from: '1000', to: '2500' }),
+          new Reader({ metrics: 'gen_loss', smooth: 'median:9', maxPoints: '30' }),
+          new Reader({ metrics: 'w_estimate', maxPoints: '2', from: '33' }),
+        ]
+        for (const act of actions) {
+          if (act.kind === 'poll') await readers[act.reader]!.poll(run)
+          else if (act.kind === 'resume') await run.resumeAt(Math.max(0, run.lastStep - act.back))
+          else if (act.kind === 'stretch') {
+            const { seed, length, gap } = act.stretch
+            const first = run.lastStep + gap
+            await run.append(Array.from({ length }, (_, i) => aPoint(first + i, noise(seed, i))))
+          } else {
+            const first = Math.max(1, run.lastStep - act.back)
+            await run.overwrite(act.values.map((number, i) => aPoint(first + i, number)))
+          }
+        }
+        for (const reader of readers) await reader.check(run)
+      }),
+      { numRuns: 15 },
     )
   })
 

@@ -10,20 +10,21 @@ import {
   postgresOnly,
   submit,
   type TestDatabase,
-} from '../tests/fixtures.js'
+} from '../../tests/fixtures.js'
 import {
   addCheckpoint,
   addSample,
   appendPoints,
   askJob,
   type Database,
+  eachPoint,
   FencedError,
   finishAttempt,
   markRunning,
   quarantineCheckpoint,
   readCurve,
   rollbackCurve,
-} from './index.js'
+} from '../index.js'
 
 let opened: TestDatabase
 let db: Database
@@ -49,12 +50,11 @@ describe('the curve', () => {
       values.map((value, i) => ({ step: i + 1, criticStep: 5, values: Float32Array.from(seriesNames, () => value) })),
     )
 
-    const { rows } = await db.pool.query<{ w_estimate: number }>(
-      'SELECT w_estimate FROM curve_point WHERE job_id = $1 ORDER BY step',
-      [job.id],
-    )
-
-    expect(rows.map((row) => Math.fround(row.w_estimate))).toEqual(values)
+    const stored: (number | undefined)[] = []
+    await eachPoint(db, job.id, { names: ['w_estimate'], attempts: 'effective' }, (points) => {
+      stored.push(...points.map((point) => point.values.get('w_estimate')))
+    })
+    expect(stored).toEqual(values)
     const { series } = await read(job.id, { metrics: seriesNames.join(',') })
     for (const name of seriesNames) {
       expect(series[name]?.last).toEqual([values[0], -0, 'NaN', 'Infinity', '-Infinity', values[5], values[6]])
@@ -134,10 +134,16 @@ describe('the curve', () => {
 
     expect(reply.series.w_estimate).toMatchObject({ x: [1, 2], last: [1, 20] })
     expect(reply.marks).toEqual([{ step: 1, type: 'rollback' }])
-    const { rows } = await db.pool.query('SELECT epoch, step FROM curve_point WHERE job_id = $1 ORDER BY 1, 2', [
-      job.id,
+    const kept: [number, number][] = []
+    await eachPoint(db, job.id, { names: [], attempts: 'all' }, (points) => {
+      kept.push(...points.map(({ step, attempt }): [number, number] => [step, attempt]))
+    })
+    expect(kept).toEqual([
+      [1, 1],
+      [2, 1],
+      [2, 2],
+      [3, 1],
     ])
-    expect(rows).toHaveLength(4)
   })
 
   test('marks samples and good checkpoints, one per type and bucket, and step 0', async () => {
@@ -197,24 +203,31 @@ describe('the curve', () => {
     await expect(read('00000000-0000-7000-8000-000000000000')).rejects.toMatchObject({ code: 'not-found' })
   })
 
-  test('of more than a million raw points has no median, of fewer over as many steps it has', async () => {
+  test('has medians of any length, and other filters of a million raw points at most', async () => {
     const { job, fence } = await start()
     await appendPoints(db, fence, [aPoint(1, 1), aPoint(3_000_000, 2)])
     expect((await read(job.id, { smooth: 'median:101' })).series.w_estimate?.smooth).toEqual([1.5, 1.5])
 
+    // 977 chunks whose points say where in their chunk they are.
+    const places = Float32Array.from({ length: 1024 }, (_, place) => place)
     await db.pool.query(
-      `INSERT INTO curve_point (job_id, epoch, step, critic_step, w_estimate, critic_loss, gen_loss, critic_real, critic_fake, seq)
-       SELECT $1, 1, step, 0, step % 1000, 0, 0, 0, 0, 2 FROM generate_series(2, 1000000) AS step`,
-      [job.id],
+      `INSERT INTO curve_segment (job_id, epoch, first_step, last_step, num_points, first_seq, seq, series,
+         first_critic_step, critic_runs, flush_steps, flush_times, "values")
+       SELECT $1, 1, 1024 * chunk, 1024 * chunk + 1023, 1024, 2, 2, '{w_estimate}', 0, '{1023,5}', '{}', '{}', $2
+       FROM generate_series(1, 977) AS chunk`,
+      [job.id, Buffer.from(places.buffer)],
     )
 
-    await expect(read(job.id, { smooth: 'median:101' })).rejects.toMatchObject({ code: 'too-many-points' })
+    await expect(read(job.id, { smooth: 'median:99' })).rejects.toMatchObject({ code: 'too-many-points' })
     const near = await read(job.id, { smooth: 'median:1001', from: '1', to: '1000000', maxPoints: '100' })
     expect(near.resolution).toBe(16_384)
-    // 1001 neighbours hold each of 0 to 999 once and one of the lower half twice.
-    expect(near.series.w_estimate?.smooth?.[30]).toBe(499)
-    const far = await read(job.id)
-    expect(far.series.w_estimate?.n.reduce((a, b) => a + b)).toBe(1_000_001)
-    expect(far.series.w_estimate?.max[0]).toBe(999)
+    // At the end of a chunk: 523 to 1023 on one side, 0 to 499 on the other.
+    expect(near.series.w_estimate?.smooth?.[30]).toBe(523)
+    const far = await read(job.id, { smooth: 'median:101' })
+    expect(far.series.w_estimate?.smooth).toHaveLength(246)
+    expect(far.series.w_estimate?.n.reduce((a, b) => a + b)).toBe(977 * 1024 + 2)
+    expect(far.series.w_estimate?.max[0]).toBe(1023)
+    // An absent series is absent, not a lot of NaN.
+    expect(far.series.gen_loss).toMatchObject({ x: [0, 2_998_272], n: [1, 1], bad: [0, 0] })
   })
 })
