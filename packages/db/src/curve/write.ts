@@ -116,9 +116,10 @@ async function countDivergences(
   await tx.query('UPDATE job SET replay_divergences = replay_divergences + $2 WHERE id = $1', [jobId, differing.size])
 }
 
+const bits = (column: Float32Array, at: number) => new Uint32Array(column.buffer, column.byteOffset + at * 4, 1)[0]
+
 /** Bits, not values: −0 is not 0, and NaN is itself. */
 function sameBits(a: Segment, i: number, b: Segment, j: number): boolean {
-  const bits = (column: Float32Array, at: number) => new Uint32Array(column.buffer, column.byteOffset + at * 4, 1)[0]
   return [...a.values].every(([name, column]) => {
     const other = b.values.get(name)
     return other === undefined || bits(column, i) === bits(other, j)
