@@ -21,6 +21,7 @@ import { dossierRoutes } from './routes/dossier.js'
 import { jobRoutes } from './routes/jobs.js'
 import { logRoutes } from './routes/logs.js'
 import { taskRoutes } from './routes/tasks.js'
+import { usageRoutes } from './routes/usage.js'
 import { workerRoutes } from './routes/workers.js'
 import { verbRoutes } from './routes/verbs.js'
 
@@ -68,6 +69,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)
   taskRoutes(app)
+  usageRoutes(app)
   workerRoutes(app)
   accessRoutes(app)
   serveHealth(app, deps)

@@ -114,7 +114,7 @@ function schemaOf(name: RouteName, route: Route) {
   const success =
     typeof reply === 'string'
       ? { description: 'The bytes; x-kantor-sha256 holds their hash', content: { [reply]: { schema: z.unknown() } } }
-      : reply
+      : withOtherForm(reply, route.replyAlso)
   return {
     operationId: name,
     summary: route.summary,
@@ -126,3 +126,11 @@ function schemaOf(name: RouteName, route: Route) {
     response: { [route.status]: success, default: Problem },
   }
 }
+
+const withOtherForm = (reply: z.ZodType, other: string | undefined) =>
+  other === undefined
+    ? reply
+    : {
+        description: 'In the form that `format` asks for',
+        content: { 'application/json': { schema: reply }, [other]: { schema: z.string() } },
+      }

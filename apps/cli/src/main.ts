@@ -9,6 +9,7 @@ import { paper } from './commands/paper.js'
 import { parity } from './commands/parity.js'
 import { checkpoint, task } from './commands/task.js'
 import { up } from './commands/up.js'
+import { usage } from './commands/usage.js'
 import { worker } from './commands/worker.js'
 import { exitCodes, explain } from './failure.js'
 import { note, paint } from './output.js'
@@ -31,7 +32,7 @@ Data goes to stdout, everything else to stderr. Exit codes:
   )
 
 // Commands load databases and images in their actions: help and typing errors should answer at once.
-for (const command of [up, demo, job, checkpoint, task, dataset, worker, key, doctor, parity, paper])
+for (const command of [up, demo, job, checkpoint, task, dataset, worker, usage, key, doctor, parity, paper])
   program.addCommand(command())
 throwInsteadOfExit(program)
 

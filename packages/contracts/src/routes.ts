@@ -9,6 +9,7 @@ import { CreateJob, CreateJobs, Job, JobEvent, JobState } from './job.js'
 import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
 import { taskRoutes } from './task-routes.js'
+import { usageRoutes } from './usage-routes.js'
 import { Worker } from './workers.js'
 import { verbRoutes } from './verb-routes.js'
 
@@ -27,6 +28,8 @@ export interface Route {
   status: number
   /** A JSON schema, or the media type of a reply of bytes. */
   reply: z.ZodType | 'image/png' | 'application/octet-stream'
+  /** Another form of the same reply, which `format` in the query asks for. */
+  replyAlso?: 'text/csv'
   /** A key of the reply that is told this once: a repeat under an Idempotency-Key answers null there, and it is not stored. */
   shownOnce?: string
 }
@@ -216,6 +219,7 @@ export const routes = {
     reply: 'application/octet-stream',
   },
   ...taskRoutes,
+  ...usageRoutes,
   listDatasets: {
     method: 'GET',
     path: '/datasets',

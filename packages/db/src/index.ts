@@ -64,6 +64,7 @@ export { cancelTask, createTask, getTask, listTasks, type NewTask, type TaskFilt
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
 export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
 export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
+export { readJobUsage, readUsage } from './usage.js'
 export { askJob, type Asked, refusal, setArchived } from './verbs.js'
 export { holdQueue, whyWaiting } from './waiting.js'
 export {
