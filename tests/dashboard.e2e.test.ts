@@ -113,6 +113,20 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     expect(file.readBigUInt64LE(0)).toBeLessThan(BigInt(file.length))
   })
 
+  test('a checkpoint is pinned, and unpinned', async () => {
+    const pin = page.getByRole('button', { name: /^Pin the checkpoint of step/ }).last()
+    const step = Number((await pin.getAttribute('aria-label'))!.split(' ').at(-1)!.replaceAll(/\D/g, ''))
+    const isPinned = async () => {
+      const { items } = await stack.client.listCheckpoints({ params: { id: job.id } })
+      return items.find((one) => one.step === step)?.pinned
+    }
+    await pin.click()
+    await page.getByRole('button', { name: /^Pin the checkpoint of step/, pressed: true }).waitFor()
+    expect(await isPinned()).toBe(true)
+    await page.getByRole('button', { name: /^Pin the checkpoint of step/, pressed: true }).click()
+    await until(isPinned, (pinned) => pinned === false)
+  })
+
   test('dragging zooms by a new question, Escape shows all again', async () => {
     const chart = page.getByRole('application').first()
     const box = (await chart.boundingBox())!

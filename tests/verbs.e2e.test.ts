@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
+import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Attempt, Job, JobEvent } from '@kantor/contracts'
+import type { Attempt, Dossier, Job, JobEvent } from '@kantor/contracts'
 import { ended, type LocalStack, smallJob, startLocalStack, waitFor } from './stack/local-stack.js'
 
 const cli = join(import.meta.dirname, '../apps/cli/bin/kantor.mjs')
@@ -69,6 +70,50 @@ describe('the verbs of kantor job, against a stack that trains', () => {
     const [{ usage, host }] = attempts.items as [Attempt]
     expect(usage.cpuSeconds).toBeGreaterThan(0)
     expect((await kantor('attempts', fork.id)).stdout).toContain(host)
+  })
+
+  test('logs: the newest lines of a job that is over; followed, every line of one that trains, until it is over', async () => {
+    const tail = await kantor('logs', job.id, '--tail', '1')
+    expect(tail.stdout.trim().split('\n')).toEqual([expect.stringMatching(/#1 +info +done at step 20: budget$/)])
+    const wanted = await kantor('logs', job.id, '--grep', 'TRAINING FROM', '--json')
+    expect(JSON.parse(wanted.stdout)).toMatchObject({
+      attempt: 1,
+      source: 'trainer',
+      text: expect.stringMatching(/^training from step 0/),
+    })
+
+    const { stdout } = await kantor('fork', job.id, '--set', 'budget.generatorSteps=200')
+    const followed = await kantor('logs', stdout.trim(), '--follow')
+
+    expect(followed.code).toBe(0)
+    expect(followed.stdout).toMatch(/training from step 20[^]*done at step 200: budget\n$/)
+    expect(followed.stderr).toContain('succeeded (budget_reached)')
+    const { items } = await stack.client.getLogs({ params: { id: stdout.trim() }, query: { tail: 2000 } })
+    expect(followed.stdout.trim().split('\n')).toHaveLength(items.length)
+  })
+
+  test('dossier: why a job failed, on a page and as JSON', async () => {
+    const data = join(stack.dataDir, 'objects', 'objects', 'datasets')
+    await rename(data, `${data}.away`)
+    const { spec } = smallJob(20, 10)
+    const body = { name: 'without data', spec: { ...spec, model: { ...spec.model, imageSize: 32 } } }
+    const failed = await waitFor(stack.client, (await stack.client.createJob({ body })).id, ended)
+    await rename(`${data}.away`, data)
+    expect(failed).toMatchObject({ state: 'failed', reason: 'dataset_error' })
+
+    const page = await kantor('dossier', failed.id)
+    expect(page.code).toBe(0)
+    expect(page.stdout).toContain('without data failed (dataset_error): The dataset could not be read')
+    expect(page.stdout).toContain('→ Import the dataset again')
+    expect(page.stdout).toMatch(/KEY +HERE +THERE\n\/model\/imageSize +32 +16\n/)
+    const dossier = await json<Dossier>('dossier', failed.id)
+    expect(dossier).toMatchObject({
+      job: { id: failed.id },
+      attempts: [{ attempt: 1, outcome: 'failed', reason: 'dataset_error', fencedWrites: 0 }],
+      nearest: { name: 'small', differences: [{ pointer: '/model/imageSize', here: 32, there: 16 }] },
+    })
+    expect((await json<{ items: Attempt[] }>('attempts', failed.id)).items).toEqual(dossier.attempts)
+    expect(await kantor('dossier', job.id)).toMatchObject({ code: 5, stderr: expect.stringContaining('only a failed') })
   })
 
   test('a job that is paused waits, and stops with what it has', async () => {

@@ -107,6 +107,54 @@ describe('GET /jobs', () => {
   })
 })
 
+const list = async (query: string) =>
+  replyOf('listJobs', await rig.ask({ url: `/jobs?${query}` })) as { items: Job[]; total?: number }
+
+describe('the query of GET /jobs', () => {
+  test('finds, counts, and shows only the fields that were asked for', async () => {
+    const job = await submit(rig, { name: 'a needle', tags: { hay: '1', stack: 'x' }, priority: 3 })
+    await submit(rig, { name: 'a needle too', tags: { hay: '1' }, priority: 2 })
+
+    const both = await list('q=needle&tag=hay%3D1&sort=priority&limit=1&includeTotal=true&fields=name,waiting')
+    expect(both).toMatchObject({ total: 2, items: [{ name: 'a needle too', waiting: { reason: 'no_worker' } }] })
+    expect(Object.keys(both.items[0]!).toSorted()).toEqual(['id', 'name', 'waiting'])
+    expect(await list('q=needle&tag=hay&tag=-stack%3Dx&fields=priority')).toMatchObject({ items: [{ priority: 2 }] })
+    expect((await list('tag=stack&key=admin%20key&fields=state')).items).toEqual([{ id: job.id, state: 'queued' }])
+  })
+
+  test.each([
+    ['sort=name', 'sort', 'not-allowed'],
+    ['fields=id,speck', 'fields/1', 'not-allowed'],
+    ['q=%2B%2B', 'q', 'invalid-string'],
+    ['q=a%00', 'q', 'invalid-string'],
+    ['key=%E2%80%AE', 'key', 'invalid-string'],
+    ['tag=-', 'tag/0', 'invalid'],
+    ['metric=w_estimate<1', 'metric/0', 'invalid'],
+    ['metric=w_estimate.last<1e999', 'metric/0', 'invalid'],
+    ['metric=w_estimate.last%3C1;drop', 'metric/0', 'invalid'],
+    ['createdAfter=yesterday', 'createdAfter', 'invalid-string'],
+    ['createdBefore=0000-01-01T00:00:00Z', 'createdBefore', 'out-of-range'],
+    ['limit=201', 'limit', 'out-of-range'],
+    ['includeTotal=yes', 'includeTotal', 'not-allowed'],
+    ['state=queued&state=running', 'state', 'wrong-type'],
+    ['color=red', 'color', 'unknown-property'],
+  ])('%s is refused, with the name of the parameter and a reason', async (query, pointer, code) => {
+    const answer = await rig.ask({ url: `/jobs?${query}` })
+
+    expect([answer.statusCode, answer.json()]).toEqual([
+      422,
+      expect.objectContaining({ code: 'invalid-query', errors: [expect.objectContaining({ pointer, code })] }),
+    ])
+  })
+
+  test('a cursor with another sort is refused', async () => {
+    const { nextCursor } = (await rig.ask({ url: '/jobs?limit=1' })).json() as { nextCursor: string }
+    const answer = await rig.ask({ url: `/jobs?limit=1&sort=priority&cursor=${nextCursor}` })
+
+    expect([answer.statusCode, answer.json()]).toEqual([400, expect.objectContaining({ code: 'invalid-cursor' })])
+  })
+})
+
 describe('POST /jobs/:id/cancel', () => {
   test('ends a queued job, once more changes nothing, and every move is an event', async () => {
     const { id } = await submit(rig)

@@ -1,5 +1,6 @@
 import {
   IdempotencyKey,
+  IfMatch,
   type KeyQuotas,
   type Route,
   type RouteName,
@@ -48,6 +49,7 @@ export type Handler<N extends RouteName> = (call: Call<N>) => Promise<Output<Rou
 const NoQuery = z.strictObject({})
 /** Any other header is nobody's business here. */
 const ChangeHeaders = z.looseObject({ 'idempotency-key': IdempotencyKey.optional() })
+const PatchHeaders = ChangeHeaders.extend({ 'if-match': IfMatch.optional() })
 /** `POST /jobs/:id/cancel` takes no body, or an empty object; so does a route whose body has defaults for everything. */
 const NoBody = z.strictObject({}).nullish()
 
@@ -122,7 +124,10 @@ function schemaOf(name: RouteName, route: Route) {
     ...(route.scope === 'public' ? { security: [] } : { description: `Needs a key of scope \`${route.scope}\`.` }),
     ...(route.params && { params: route.params }),
     querystring: route.query ?? NoQuery,
-    ...(route.method !== 'GET' && { headers: ChangeHeaders, body: route.body ?? NoBody }),
+    ...(route.method !== 'GET' && {
+      headers: route.ifMatch ? PatchHeaders : ChangeHeaders,
+      body: route.body ?? NoBody,
+    }),
     response: { [route.status]: success, default: Problem },
   }
 }

@@ -215,7 +215,7 @@ test('PATCH changes what is mutable and nothing else', async () => {
 
   const changed = replyOf('patchJob', await patch({ name: 'renamed', tags: { y: '2' }, priority: 1 })) as Job
 
-  expect(changed).toEqual({ ...job, name: 'renamed', tags: { y: '2' }, priority: 1 })
+  expect(changed).toEqual({ ...job, name: 'renamed', tags: { y: '2' }, priority: 1, revision: 2 })
   expect(rig.wakes()).toBe(wakes + 1)
   expect(errorsOf(await patch({}))).toEqual([['', 'required']])
   expect(errorsOf(await patch({ spec: {}, priority: 0 }))).toEqual([
@@ -224,6 +224,28 @@ test('PATCH changes what is mutable and nothing else', async () => {
   ])
   expect((await rig.ask({ method: 'PATCH', url: `/jobs/${job.id}` })).json()).toMatchObject({ code: 'empty-body' })
   expect(await get(job.id)).toMatchObject(changed)
+})
+
+test('PATCH with If-Match changes only what was seen; a job that is held is not sent again', async () => {
+  const job = await submit(rig)
+  const url = `/jobs/${job.id}`
+  const patch = (priority: number, tag: string) =>
+    rig.ask({ method: 'PATCH', url, payload: { priority }, headers: { 'if-match': tag } })
+  const { etag = '' } = (await rig.ask({ url })).headers
+  const held = await rig.ask({ url, headers: { 'if-none-match': etag } })
+  expect([held.statusCode, held.body, held.headers['etag']]).toEqual([304, '', etag])
+
+  const first = await patch(1, etag)
+  expect(first.statusCode).toBe(200)
+  const late = await patch(2, etag)
+  expect([late.statusCode, late.json()]).toEqual([412, expect.objectContaining({ code: 'precondition-failed' })])
+  expect((await patch(3, first.headers['etag']!)).statusCode).toBe(200)
+  for (const tag of ['"3"', 'W/"3.abc"', '"1", "3"', '*']) expect((await patch(3, tag)).statusCode).toBe(200)
+  for (const tag of ['3', '"x"', '']) expect((await patch(9, tag)).statusCode).toBe(412)
+  expect((await rig.ask({ url, headers: { 'if-none-match': etag } })).json()).toMatchObject({
+    revision: 3,
+    priority: 3,
+  })
 })
 
 const remove = (id: string) => rig.ask({ method: 'DELETE', url: `/jobs/${id}` })

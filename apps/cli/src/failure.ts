@@ -67,6 +67,6 @@ const exitOfReply = (error: ClientError): ExitName =>
 function exitOfStatus(status: number): ExitName {
   if (status === 401 || status === 403) return 'auth'
   if (status === 404) return 'notFound'
-  if (status === 409) return 'conflict'
+  if (status === 409 || status === 412) return 'conflict'
   return status === 400 || status === 413 || status === 422 ? 'usage' : 'failed'
 }

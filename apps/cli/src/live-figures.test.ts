@@ -23,6 +23,7 @@ function aView({ points, attempt = 1, resolution = 1, progress = null }: Given):
       tags: {},
       notes: '',
       priority: 100,
+      revision: 1,
       lint: [],
       message: null,
       startFrom: null,

@@ -59,6 +59,7 @@ describe('ProgressMeter', () => {
       stepsPerSecond: null,
       etaSeconds: null,
       wEstimate: 0.5,
+      latest: { w_estimate: 0.5, critic_loss: 0, gen_loss: 0, critic_real: 0, critic_fake: 0 },
     })
   })
 

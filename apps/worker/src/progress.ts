@@ -4,7 +4,6 @@ import type { Points } from './trainer/protocol.js'
 
 /** Seconds of training that the rate is averaged over: long enough to smooth bursts of critic steps, short enough to follow a change. */
 const WINDOW_SECONDS = 60
-const wEstimateColumn = seriesNames.indexOf('w_estimate')
 
 interface Mark {
   step: number
@@ -18,7 +17,7 @@ export class ProgressMeter {
   readonly #plan: BudgetPlan
   #marks: Mark[] = []
   #epoch = 0
-  #wEstimate: number | null = null
+  #latest: NonNullable<Progress['latest']> = {}
 
   constructor(spec: JobSpec, plan: BudgetPlan) {
     this.#spec = spec
@@ -29,8 +28,10 @@ export class ProgressMeter {
   add(points: Pick<Points, 'steps' | 'criticSteps' | 'values' | 'epoch' | 'elapsedSeconds'>): void {
     const last = points.steps.length - 1
     if (last < 0) return
-    const wEstimate = points.values[last * seriesNames.length + wEstimateColumn] ?? Number.NaN
-    this.#wEstimate = Number.isFinite(wEstimate) ? wEstimate : null
+    const row = points.values.subarray(last * seriesNames.length, (last + 1) * seriesNames.length)
+    this.#latest = Object.fromEntries(
+      seriesNames.map((name, column) => [name, Number.isFinite(row[column]) ? row[column]! : null]),
+    )
     this.#epoch = points.epoch
     const mark = { step: points.steps[last]!, criticStep: points.criticSteps[last]!, seconds: points.elapsedSeconds }
     this.#marks.push(mark)
@@ -50,7 +51,8 @@ export class ProgressMeter {
       epoch: this.#epoch,
       stepsPerSecond: seconds > 0 ? (last.step - first.step) / seconds : null,
       etaSeconds: seconds > 0 ? this.#eta(first, last, seconds) : null,
-      wEstimate: this.#wEstimate,
+      wEstimate: this.#latest.w_estimate ?? null,
+      latest: this.#latest,
     }
   }
 

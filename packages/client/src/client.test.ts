@@ -71,7 +71,7 @@ describe('createClient', () => {
     const client = createClient({ url: `${url}/`, apiKey: 'secret' })
 
     await client.createJob({ body: { spec: { dataset: 'mnist', batchSize: 32 } }, idempotencyKey: 'once' })
-    await client.listJobs({ query: { state: ['queued', 'running'], limit: 3 } })
+    await client.listJobs({ query: { state: ['queued', 'running'], tag: ['a', '-b=1,2'], limit: 3 } })
     await client.getCurve({
       params: { id },
       query: { metrics: ['w_estimate', 'gen_loss'], sinceSeq: 7, smooth: 'median:101' },
@@ -81,7 +81,7 @@ describe('createClient', () => {
     expect(seen[0]!.headers['content-type']).toBe('application/json')
     expect(seen[0]!.headers['idempotency-key']).toBe('once')
     expect(JSON.parse(seen[0]!.body)).toEqual({ spec: { dataset: 'mnist', batchSize: 32 } })
-    expect(seen[1]!.url).toBe('/jobs?state=queued%2Crunning&limit=3')
+    expect(seen[1]!.url).toBe('/jobs?state=queued%2Crunning&tag=a&tag=-b%3D1%2C2&limit=3')
     expect(seen[2]!.url).toBe(`/jobs/${id}/curve?metrics=w_estimate%2Cgen_loss&sinceSeq=7&smooth=median%3A101`)
   })
 

@@ -15,7 +15,7 @@ type Output<T> = T extends Schema ? T['_zod']['output'] : never
 
 /** Queries travel as text; where the API reads that text as a number or a list, a number or a list may be given too. */
 type QueryValue<In, Out> = In | ([Out] extends [number | undefined] ? number : never) | ListOf<Out>
-type ListOf<Out> = NonNullable<Out> extends readonly (infer Item)[] ? readonly Item[] : never
+type ListOf<Out> = NonNullable<Out> extends readonly (infer Item extends string)[] ? readonly Item[] : never
 type Query<Q> = { [K in keyof Input<Q>]?: QueryValue<Input<Q>[K], K extends keyof Output<Q> ? Output<Q>[K] : never> }
 
 type Parts<R> = (R extends { params: infer P } ? { params: Input<P> } : unknown) &
@@ -25,8 +25,12 @@ type Parts<R> = (R extends { params: infer P } ? { params: Input<P> } : unknown)
 /** Sent again with the same key and the same request, it is done once and answered alike: what a retry needs. */
 type OncePerKey<R> = R extends { method: 'GET' } ? unknown : { idempotencyKey?: string }
 
+/** Of the thing as it was seen: when it was changed since, nothing is done, and the error is `precondition-failed`. */
+type IfRevision<R> = R extends { ifMatch: true } ? { ifRevision?: number } : unknown
+
 /** What a method takes: path parameters, query and body as the route table declares them. */
-export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSignal } & OncePerKey<Routes[N]>
+export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSignal } & OncePerKey<Routes[N]> &
+  IfRevision<Routes[N]>
 /** What it answers: the route's JSON, or the bytes of a download. */
 export type Reply<N extends RouteName> = Routes[N]['reply'] extends string ? Uint8Array : Output<Routes[N]['reply']>
 
@@ -43,6 +47,7 @@ interface AnyRequest {
   query?: Record<string, QueryPart>
   body?: unknown
   idempotencyKey?: string
+  ifRevision?: number
   signal?: AbortSignal
 }
 
@@ -68,13 +73,15 @@ interface Target {
 }
 
 async function call(route: Route, request: AnyRequest, target: Target): Promise<unknown> {
-  const path = fillPath(route.path, request.params ?? {}) + queryString(request.query ?? {})
+  const path = fillPath(route.path, request.params ?? {}) + queryString(request.query ?? {}, route.query)
   const where = `${route.method} ${target.base}${path}`
   const mediaType = typeof route.reply === 'string' ? route.reply : undefined
   const headers: Record<string, string> = { accept: mediaType ?? 'application/json' }
   if (target.bearer !== undefined) headers['authorization'] = target.bearer
   if (request.body !== undefined) headers['content-type'] = 'application/json'
   if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey
+
+  if (request.ifRevision !== undefined) headers['if-match'] = `"${request.ifRevision}"`
 
   let response: Response
   try {
@@ -135,10 +142,14 @@ const fillPath = (path: string, params: Record<string, string>) =>
     return encodeURIComponent(value)
   })
 
-function queryString(query: Record<string, QueryPart>): string {
+/** A list travels as the route reads it: the parameter once for each item, or once with commas between. */
+function queryString(query: Record<string, QueryPart>, schema: Route['query']): string {
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(query)) {
-    if (value !== undefined) search.set(key, typeof value === 'object' ? value.join(',') : String(value))
+    if (value === undefined) continue
+    const repeats = typeof value === 'object' && schema?.shape[key]?.safeParse(value).success
+    if (repeats) for (const item of value) search.append(key, item)
+    else search.set(key, typeof value === 'object' ? value.join(',') : String(value))
   }
   const text = search.toString()
   return text === '' ? '' : `?${text}`

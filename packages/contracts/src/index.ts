@@ -49,6 +49,7 @@ export {
   Waiting,
   type WaitingReason,
 } from './job.js'
+export { JobListQuery, JobSort } from './job-list.js'
 export { applyPreset, Budget, isObject, JobSpec, JobSpecInput, layer, Preset, presets, Schedule } from './job-spec.js'
 export { allows, ApiKey, CreateApiKey, CreatedApiKey, KeyQuotas, PatchApiKey, Scope } from './keys.js'
 export { LogLevel, LogLine, LogQuery, LogReply, LogSource } from './logs.js'
@@ -69,6 +70,7 @@ export {
   type BodyLimit,
   defaultBodyLimit,
   IdempotencyKey,
+  IfMatch,
   type Route,
   type RouteName,
   type Routes,

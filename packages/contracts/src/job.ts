@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SeriesName } from './curve.js'
 import { JobSpec, JobSpecInput, Preset } from './job-spec.js'
 import { Reason } from './reasons.js'
 import { text } from './strings.js'
@@ -52,6 +53,8 @@ export const Progress = z.object({
   etaSeconds: z.number().nullable(),
   /** The newest Wasserstein estimate; null when there is none or it is not finite. */
   wEstimate: z.number().nullable(),
+  /** The newest value of each series, under the same rule. Workers of earlier releases did not tell it. */
+  latest: z.partialRecord(SeriesName, z.number().nullable()).optional(),
 })
 export type Progress = z.infer<typeof Progress>
 
@@ -84,6 +87,8 @@ export const Job = z
     tags: z.record(z.string(), z.string()),
     notes: z.string(),
     priority: z.int(),
+    /** Rises with every change of name, tags, notes or priority. As `If-Match` of a PATCH it keeps that from undoing another's change. */
+    revision: z.int(),
     state: JobState,
     reason: Reason,
     /** For people: what happened and what to do about it. */
@@ -102,7 +107,7 @@ export const Job = z
     reproducible: z.boolean().nullable(),
     /** A queued job that crashed is not tried again before this; null when nothing holds it back. */
     notBefore: z.iso.datetime().nullable(),
-    /** Told by GET of one job while it is queued; up to two seconds old when more than 1 000 are. */
+    /** Told by GET of one job while it is queued, and by lists that are asked for this field; up to two seconds old when more than 1 000 are. */
     waiting: Waiting.optional(),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().nullable(),

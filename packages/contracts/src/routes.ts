@@ -5,7 +5,8 @@ import { Attempt } from './attempts.js'
 import { CurveQuery, CurveReply } from './curve.js'
 import { Dataset } from './datasets.js'
 import { Dossier } from './dossier.js'
-import { CreateJob, CreateJobs, Job, JobEvent, JobState } from './job.js'
+import { CreateJob, CreateJobs, Job, JobEvent } from './job.js'
+import { JobList, JobListQuery } from './job-list.js'
 import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
 import { taskRoutes } from './task-routes.js'
@@ -25,6 +26,8 @@ export interface Route {
   body?: z.ZodObject
   /** Default: `defaultBodyLimit`. */
   bodyLimit?: BodyLimit
+  /** Takes If-Match, and answers an ETag. */
+  ifMatch?: true
   status: number
   /** A JSON schema, or the media type of a reply of bytes. */
   reply: z.ZodType | 'image/png' | 'application/octet-stream'
@@ -48,6 +51,12 @@ export const defaultBodyLimit: BodyLimit = { mebibytes: 1, keys: 10_000 }
 export const IdempotencyKey = z
   .string()
   .regex(/^[\x21-\x7e]{1,255}$/, { message: 'must be 1 to 255 visible ASCII characters, such as a UUID' })
+
+/**
+ * Header of a PATCH: the ETag of the GET before it, or its `revision` in quotes. When somebody has changed the thing since, the answer is a
+ * 412 and nothing happens. Without it the change is made in any case.
+ */
+export const IfMatch = z.string()
 
 const Id = z.strictObject({ id: z.uuid() })
 const WorkerId = z.strictObject({ id: z.string().regex(/^[\w.-]{1,100}$/) })
@@ -87,21 +96,10 @@ export const routes = {
     method: 'GET',
     path: '/jobs',
     scope: 'read',
-    summary: 'Jobs, newest first',
-    query: z.strictObject({
-      /** One state, or several with commas between. */
-      state: z
-        .string()
-        .transform((list) => list.split(','))
-        .pipe(z.array(JobState))
-        .optional(),
-      /** Archived jobs: none (the default), only them (`true`), or `all`. */
-      archived: z.enum(['false', 'true', 'all']).default('false'),
-      limit,
-      cursor,
-    }),
+    summary: 'Jobs that meet all criteria, newest first unless sorted otherwise',
+    query: JobListQuery,
     status: 200,
-    reply: page(Job),
+    reply: JobList,
   },
   getJob: { method: 'GET', path: '/jobs/:id', scope: 'read', summary: 'One job', params: Id, status: 200, reply: Job },
   ...verbRoutes,

@@ -14,6 +14,12 @@ export const text = (max: number) =>
       params: { code: 'invalid-string' },
     })
 
+/** A moment with its offset from UTC. Postgres knows no year 0, which ISO 8601 does; nothing of ours is older than 1970. */
+export const instant = z.iso.datetime({ offset: true }).refine((moment) => !(Date.parse(moment) < 0), {
+  message: 'must not be before 1970',
+  params: { code: 'out-of-range' },
+})
+
 /** A number that travels as text in a query. */
 export const wholeNumber = (min: number, max: number) =>
   z

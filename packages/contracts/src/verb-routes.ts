@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { about, Job, JobState, PatchJob } from './job.js'
 import { JobSpecInput } from './job-spec.js'
 import type { Route } from './routes.js'
+import { instant } from './strings.js'
 import { PauseCheckpoint } from './verbs.js'
 
 const Id = z.strictObject({ id: z.uuid() })
@@ -29,7 +30,7 @@ const JobsFilter = z
     state: z.array(JobState).min(1),
     tags: z.record(z.string().max(64), z.string().max(200)),
     name: z.string().max(200),
-    createdBefore: z.iso.datetime(),
+    createdBefore: instant,
   })
   .partial()
   .refine((filter) => Object.keys(filter).length > 0, {
@@ -105,6 +106,7 @@ export const verbRoutes = {
     summary: 'Change name, tags, notes or priority',
     params: Id,
     body: PatchJob,
+    ifMatch: true,
     status: 200,
     reply: Job,
   },

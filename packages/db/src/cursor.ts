@@ -13,13 +13,13 @@ export interface PageQuery {
 }
 
 const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
-const jobPattern = new RegExp(`^job:(${uuid})$`)
 const taskPattern = new RegExp(`^task:(${uuid})$`)
 const auditPattern = /^audit:(\d{1,18})$/
+const jobPattern = new RegExp(`^jobs:([\\w-]{12}):(inf|\\d{1,16}):(${uuid})$`)
 const stepPattern = new RegExp(`^step:(\\d{1,10}):(${uuid})$`)
 
 /** What the column holds. */
-const MAX_STEP = 2 ** 31 - 1
+const MAX_INT = 2 ** 31 - 1
 
 const encode = (text: string) => Buffer.from(text).toString('base64url')
 const decode = (cursor: string, pattern: RegExp): RegExpExecArray => {
@@ -29,8 +29,30 @@ const decode = (cursor: string, pattern: RegExp): RegExpExecArray => {
 }
 const notOurs = () => new AppError('invalid-cursor', 'the cursor is not one that this list gave out; start without it')
 
-export const jobCursor = (id: string): string => encode(`job:${id}`)
-export const readJobCursor = (cursor: string): string => decode(cursor, jobPattern)[1]!
+/** Where a page of jobs ended: what its sort compares, and the id that tells equals apart. */
+export interface JobPosition {
+  /** A whole number: the priority, or microseconds since 1970; `inf` for a time that has not come. */
+  value: string
+  id: string
+}
+/** `purpose` are 12 characters that stand for the sort and the filter of the list. */
+export const jobCursor = ({ value, id }: JobPosition, purpose: string): string =>
+  encode(`jobs:${purpose}:${value}:${id}`)
+
+/** The position as Postgres takes it. AppError `invalid-cursor`, also for one of a list with another purpose. */
+export function readJobCursor(cursor: string, purpose: string, type: 'int' | 'timestamptz'): JobPosition {
+  const [, madeFor, value, id] = decode(cursor, jobPattern) as unknown as [string, string, string, string]
+  if (madeFor !== purpose)
+    throw new AppError('invalid-cursor', 'the cursor belongs to another sort or filter; start without it')
+  if (type === 'int') {
+    if (value === 'inf' || Number(value) > MAX_INT) throw notOurs()
+    return { value, id }
+  }
+  if (value === 'inf') return { value: 'infinity', id }
+  const microseconds = BigInt(value)
+  const seconds = new Date(Number(microseconds / 1_000_000n) * 1000).toISOString().slice(0, 19)
+  return { value: `${seconds}.${String(microseconds % 1_000_000n).padStart(6, '0')}Z`, id }
+}
 
 export const taskCursor = (id: string): string => encode(`task:${id}`)
 export const readTaskCursor = (cursor: string): string => decode(cursor, taskPattern)[1]!
@@ -46,7 +68,7 @@ export const stepCursor = (position: StepPosition): string => encode(`step:${pos
 export function readStepCursor(cursor: string): StepPosition {
   const [, digits, id] = decode(cursor, stepPattern)
   const step = Number(digits)
-  if (step > MAX_STEP) throw notOurs()
+  if (step > MAX_INT) throw notOurs()
   return { step, id: id! }
 }
 

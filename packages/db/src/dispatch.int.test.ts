@@ -78,8 +78,8 @@ describe('drawTickets', () => {
     const jobs = []
     for (let i = 0; i < 6; i++) jobs.push(await onDevice('cpu'))
     expect(await drawn()).toEqual(ids([onGpu, ...jobs.slice(0, 4)]))
-    await patchJob(db, jobs[5]!.id, { priority: 1 }, 'user')
-    await patchJob(db, jobs[0]!.id, { priority: 50 }, 'user')
+    await patchJob(db, jobs[5]!.id, { priority: 1 }, { actor: 'user' })
+    await patchJob(db, jobs[0]!.id, { priority: 50 }, { actor: 'user' })
 
     const again = await drawTickets(db)
 

@@ -20,17 +20,7 @@ export { deleteJob } from './deletion.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError, type TaskFence } from './fence.js'
 export { answerOnce, forgetReplies, type IdempotentRequest, type StoredReply } from './idempotency.js'
-export {
-  countQueued,
-  createJob,
-  createJobs,
-  getJob,
-  type JobFilter,
-  listEvents,
-  listJobs,
-  matchJobs,
-  type NewJob,
-} from './jobs.js'
+export { countQueued, createJob, createJobs, getJob, listEvents, matchJobs, type NewJob } from './jobs.js'
 export {
   createKey,
   getKey,
@@ -54,6 +44,7 @@ export {
   type Renewed,
   renewLease,
 } from './leases.js'
+export { countJobs, listJobs } from './list-jobs.js'
 export { migrate } from './migrate.js'
 export { patchJob } from './patch-job.js'
 export { reconcile, type Reconciled, reconcileTasks } from './reconcile.js'

@@ -7,6 +7,7 @@ export interface JobRow {
   tags: unknown
   notes: string
   priority: number
+  revision: number
   state: string
   reason: string
   message: string | null
@@ -36,7 +37,7 @@ export interface OwnedJobRow extends JobRow {
 }
 
 /** Select list for `OwnedJobRow`. */
-export const jobColumns = `id, name, tags, notes, priority, state, reason, message, spec, lint, epoch,
+export const jobColumns = `id, name, tags, notes, priority, revision, state, reason, message, spec, lint, epoch,
   worker_id AS "workerId", progress, determinism, replay_divergences AS "replayDivergences", not_before AS "notBefore", created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
   archived_at AS "archivedAt", start_job_id AS "startJobId", start_checkpoint_id AS "startCheckpointId",
   event_seq AS "eventSeq", crashes, desired, pause_checkpoint AS "pauseCheckpoint"`
@@ -54,6 +55,7 @@ export function toJob(row: JobRow): Job {
     tags: row.tags,
     notes: row.notes,
     priority: row.priority,
+    revision: row.revision,
     state: row.state,
     reason: row.reason,
     message: row.message,
@@ -92,6 +94,7 @@ export function submittedJob(
     tags: job.tags,
     notes: job.notes,
     priority: job.priority,
+    revision: 1,
     state: 'queued',
     reason: 'submitted',
     message: null,

@@ -5,12 +5,10 @@ import {
   JobEvent,
   type JobsFilter,
   type JobSpec,
-  type JobState,
   type Lint,
   type StartFrom,
 } from '@kantor/contracts'
 import { v7 as uuidv7 } from 'uuid'
-import { jobCursor, type Page, type PageQuery, readJobCursor, toPage } from './cursor.js'
 import { type Database, query } from './database.js'
 import { jobColumns, type JobRow, submittedJob, toJob } from './job-row.js'
 
@@ -100,26 +98,6 @@ export async function countQueued(db: Database, keyId: string): Promise<number> 
 export async function getJob(db: Database, id: string): Promise<Job | null> {
   const [row] = await query<JobRow>(db, `SELECT ${jobColumns} FROM job WHERE id = $1`, [id])
   return row ? toJob(row) : null
-}
-
-export interface JobFilter {
-  state?: JobState[] | undefined
-  /** Which of the archived ones: only them, none (default), or all. */
-  archived?: 'true' | 'false' | 'all' | undefined
-}
-
-/** Newest first. AppError `invalid-cursor` for a cursor of another list. */
-export async function listJobs(db: Database, options: PageQuery & JobFilter): Promise<Page<Job>> {
-  const rows = await db.prisma.job.findMany({
-    where: {
-      ...(options.state && { state: { in: options.state } }),
-      ...(options.archived !== 'all' && { archivedAt: options.archived === 'true' ? { not: null } : null }),
-      ...(options.cursor !== undefined && { id: { lt: readJobCursor(options.cursor) } }),
-    },
-    orderBy: { id: 'desc' },
-    take: options.limit + 1,
-  })
-  return toPage(rows, options.limit, toJob, (row) => jobCursor(row.id))
 }
 
 export interface JobMatch extends Partial<JobsFilter> {

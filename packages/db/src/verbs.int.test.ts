@@ -303,29 +303,34 @@ describe('a checkpoint that another job starts from', () => {
 test('what is mutable changes, and only what was named; an event says what, and who', async () => {
   const job = await submit(db, { name: 'a', tags: { x: '1', y: '1' }, notes: 'n', priority: 7 })
 
-  expect(await patchJob(db, job.id, { priority: 3, tags: { y: '2' } }, 'anna')).toEqual({
+  expect(await patchJob(db, job.id, { priority: 3, tags: { y: '2' } }, { actor: 'anna' })).toEqual({
     ...job,
     priority: 3,
     tags: { y: '2' },
+    revision: 2,
   })
-  expect(await patchJob(db, job.id, { name: 'b', notes: '' }, 'anna')).toMatchObject({
+  expect(await patchJob(db, job.id, { name: 'b', notes: '' }, { actor: 'anna' })).toMatchObject({
     name: 'b',
     notes: '',
     priority: 3,
   })
-  await patchJob(db, job.id, { name: 'b', tags: { y: '2' } }, 'anna')
+  const same = await patchJob(db, job.id, { name: 'b', tags: { y: '2' } }, { actor: 'anna', revisions: [1, 3] })
+  expect(same.revision).toBe(3)
+  await expect(patchJob(db, job.id, { name: 'c' }, { actor: 'anna', revisions: [2] })).rejects.toMatchObject({
+    code: 'precondition-failed',
+  })
   expect((await listEvents(db, job.id)).slice(1)).toMatchObject([
     { from: 'queued', to: 'queued', reason: 'edited', message: 'priority 7 → 3; tags +y=2 −x', actor: 'anna' },
     { seq: 3, message: 'name “a” → “b”; notes' },
   ])
-  await expect(patchJob(db, unknownId, { name: 'b' }, 'anna')).rejects.toMatchObject({ code: 'not-found' })
+  await expect(patchJob(db, unknownId, { name: 'b' }, { actor: 'anna' })).rejects.toMatchObject({ code: 'not-found' })
 })
 
 test('a new priority counts from the next look at the queue', async () => {
   await db.pool.query('TRUNCATE worker, job CASCADE')
   const jobs = [await submit(db), await submit(db), await submit(db)]
-  await patchJob(db, jobs[2]!.id, { priority: 1 }, 'anna')
-  await patchJob(db, jobs[0]!.id, { priority: 900 }, 'anna')
+  await patchJob(db, jobs[2]!.id, { priority: 1 }, { actor: 'anna' })
+  await patchJob(db, jobs[0]!.id, { priority: 900 }, { actor: 'anna' })
   await registerWorker(db, {
     id: 'worker-1',
     host: 'h',

@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { AppError, applyPreset, type Job } from '@kantor/contracts'
-import { type Database, getJob, holdQueue, listAttempts, listEvents, listJobs } from '@kantor/db'
+import { countJobs, type Database, getJob, holdQueue, listAttempts, listEvents, listJobs } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
+import { sendJob } from '../entity-tag.js'
 import { register } from '../register.js'
 import { refuseWithDatasets, type Submission, submitJobs } from '../submit-job.js'
 
@@ -44,10 +45,23 @@ export function jobRoutes(app: FastifyInstance): void {
     },
   )
 
-  register(app, 'listJobs', async ({ query, db }) => listJobs(db, query))
-  register(app, 'getJob', async ({ params, db }) => {
-    const job = await existingJob(db, params.id)
-    return job.state === 'queued' ? { ...job, waiting: (await whyWaiting([job.id])).get(job.id) } : job
+  const withWaiting = async (jobs: Job[]): Promise<Job[]> => {
+    const waiting = await whyWaiting(jobs.filter(({ state }) => state === 'queued').map(({ id }) => id))
+    return jobs.map((job) => ({ ...job, waiting: waiting.get(job.id) }))
+  }
+  register(app, 'listJobs', async ({ query, db }) => {
+    const { fields, includeTotal, ...options } = query
+    const { items, nextCursor } = await listJobs(db, options)
+    const shown = fields?.includes('waiting') ? await withWaiting(items) : items
+    return {
+      items: fields ? shown.map((job) => only(job, fields)) : shown,
+      nextCursor,
+      ...(includeTotal === 'true' && { total: await countJobs(db, options) }),
+    }
+  })
+  register(app, 'getJob', async ({ params, db, request, reply }) => {
+    const [job] = await withWaiting([await existingJob(db, params.id)])
+    return sendJob(job!, request, reply)
   })
   register(app, 'listEvents', async ({ params, db }) => {
     const items = await listEvents(db, params.id)
@@ -59,6 +73,12 @@ export function jobRoutes(app: FastifyInstance): void {
     if (items.length === 0) await existingJob(db, params.id)
     return { items }
   })
+}
+
+/** A job with only these keys, and its id. The type goes on to promise all of them, as the table of routes says. */
+function only(job: Job, fields: readonly (keyof Job)[]): Job {
+  const kept: readonly string[] = ['id', ...fields]
+  return Object.fromEntries(Object.entries(job).filter(([key]) => kept.includes(key))) as unknown as Job
 }
 
 /** The jobs of a batch that may not be valid. */

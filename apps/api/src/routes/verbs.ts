@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { actOnJobs } from '../act-on-jobs.js'
 import { forkJob, inheritSpec, retryJob } from '../continue-job.js'
+import { revisionsOf, sendJob } from '../entity-tag.js'
 import { register } from '../register.js'
 import { removeObjects } from '../remove-objects.js'
 
@@ -18,7 +19,9 @@ export function verbRoutes(app: FastifyInstance): void {
   }
   register(app, 'archiveJob', ({ params, actor, db }) => setArchived(db, params.id, true, actor))
   register(app, 'unarchiveJob', ({ params, actor, db }) => setArchived(db, params.id, false, actor))
-  register(app, 'patchJob', ({ params, body, actor, db }) => patchJob(db, params.id, body, actor))
+  register(app, 'patchJob', async ({ params, body, actor, db, request, reply }) =>
+    sendJob(await patchJob(db, params.id, body, { actor, revisions: revisionsOf(request) }), request, reply),
+  )
   register(app, 'deleteJob', async ({ params, db, afterwards }) => {
     await deleteJob(db, params.id)
     afterwards(() => removeObjects(app.deps, params.id))

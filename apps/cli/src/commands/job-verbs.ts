@@ -1,5 +1,5 @@
 // `kantor job pause`, `stop`, `fork` …: what can be asked of a job that exists.
-import type { Client } from '@kantor/client'
+import { type Client, ClientError } from '@kantor/client'
 import { type ForkJob, type Job, PauseCheckpoint } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
@@ -111,19 +111,28 @@ interface SetFlags extends Flags {
   untag?: string[]
 }
 
+const MAX_TRIES = 5
+
 const set = () =>
   verb<SetFlags>('set', 'Change name, notes, priority or tags', async (client, id, flags) => {
     const { name, notes, priority, tag, untag } = flags
     const changes = Object.fromEntries(
       Object.entries({ name, notes, priority }).filter(([, value]) => value !== undefined),
     )
-    if (tag || untag) {
-      const { tags } = await client.getJob({ params: { id } })
+    if (Object.keys(changes).length === 0 && !tag && !untag)
+      throw new Failure('usage', 'nothing to change: give --name, --priority …')
+    if (!tag && !untag) return client.patchJob({ params: { id }, body: changes })
+    for (let tries = 1; ; tries++) {
+      const { tags, revision } = await client.getJob({ params: { id } })
       const merged = Object.entries({ ...tags, ...tag }).filter(([key]) => !untag?.includes(key))
-      changes['tags'] = Object.fromEntries(merged) as never
+      const body = { ...changes, tags: Object.fromEntries(merged) }
+      try {
+        return await client.patchJob({ params: { id }, body, ifRevision: revision })
+      } catch (error) {
+        // Somebody else changed it in between: lay the tags over what it is now.
+        if (tries === MAX_TRIES || !(error instanceof ClientError) || error.code !== 'precondition-failed') throw error
+      }
     }
-    if (Object.keys(changes).length === 0) throw new Failure('usage', 'nothing to change: give --name, --priority …')
-    return client.patchJob({ params: { id }, body: changes })
   })
     .option('--name <name>')
     .option('--notes <text>')

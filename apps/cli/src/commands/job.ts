@@ -1,4 +1,4 @@
-import { isTerminal, type Job, JobState } from '@kantor/contracts'
+import { isTerminal, type Job, JobSort, JobState } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { duration, figure, note, print, printJson, table } from '../output.js'
@@ -27,29 +27,47 @@ export function job(): Command {
 
 const json = () => new Option('--json', 'one JSON document on stdout')
 
+interface ListOptions {
+  state?: JobState[]
+  key?: string
+  tag?: string[]
+  search?: string
+  metric?: string[]
+  sort?: JobSort
+  archived?: true
+  limit: number
+  cursor?: string
+  json?: boolean
+}
+
+const several = (value: string, before: string[] = []) => [...before, value]
+
 function list(): Command {
   return new Command('list')
     .description('Jobs, newest first')
     .option('--state <states>', `only these, with commas between (${JobState.options.join(', ')})`, states)
+    .option('--key <key>', 'submitted with the key of this name or id')
+    .option('--tag <tag>', 'key, key=value, or -key and -key=value for those without; may be repeated', several)
+    .option('--search <words>', 'each begins a word of name or notes')
+    .option('--metric <condition>', 'such as "w_estimate.last<0.5"; may be repeated', several)
+    .addOption(new Option('--sort <key>', 'with - for descending').choices(JobSort.options))
     .option('--archived', 'the archived ones instead')
     .option('--limit <count>', 'at most this many', wholeNumber(1, 200), 50)
+    .option('--cursor <cursor>', 'go on after the page that named it')
     .addOption(json())
-    .action(
-      async (options: { state?: JobState[]; archived?: true; limit: number; json?: boolean }, command: Command) => {
-        const { client } = await connect(command)
-        const page = await client.listJobs({
-          query: {
-            limit: options.limit,
-            ...(options.archived && { archived: 'true' }),
-            ...(options.state && { state: options.state }),
-          },
-        })
-        if (options.json) return printJson(page)
-        if (page.items.length === 0) return note('no jobs')
-        print(table(['ID', 'NAME', 'STATE', 'STEP', 'W ESTIMATE', 'ETA', 'CREATED'], page.items.map(row), [3, 4, 5]))
-        if (page.nextCursor !== null) note(`there are more; the newest ${page.items.length} are shown (--limit)`)
-      },
-    )
+    .action(async ({ search, archived, json: asJson, ...options }: ListOptions, command: Command) => {
+      const { client } = await connect(command)
+      const query = {
+        ...options,
+        ...(search !== undefined && { q: search }),
+        ...(archived && { archived: 'true' as const }),
+      }
+      const page = await client.listJobs({ query })
+      if (asJson) return printJson(page)
+      if (page.items.length === 0) return note('no jobs')
+      print(table(['ID', 'NAME', 'STATE', 'STEP', 'W ESTIMATE', 'ETA', 'CREATED'], page.items.map(row), [3, 4, 5]))
+      if (page.nextCursor !== null) note(`there are more: --limit, or --cursor ${page.nextCursor}`)
+    })
 }
 
 const row = (one: Job): string[] => [
