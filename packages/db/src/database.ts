@@ -101,18 +101,12 @@ export function joinedTransaction<T>(db: Database, work: (joined: Database) => P
 /** Everything that `work` does commits together or not at all. `begin` names another isolation level. */
 export async function transaction<T>(db: Database, work: (tx: Transaction) => Promise<T>, begin = 'BEGIN'): Promise<T> {
   if (db.tx) return nested(db.tx, work)
-  let tx: Transaction
-  try {
-    tx = await db.pool.connect()
-  } catch (error) {
-    throw translate(error)
-  }
   let broken = false
   // A checked-out connection reports its loss as an event too; unheard, it would end the process.
   const onError = () => {
     broken = true
   }
-  tx.on('error', onError)
+  const tx = await connect(db.pool, onError)
   try {
     await tx.query(begin)
     const result = await work(tx)
@@ -127,6 +121,20 @@ export async function transaction<T>(db: Database, work: (tx: Transaction) => Pr
     tx.off('error', onError)
     tx.release(broken)
   }
+}
+
+/**
+ * A connection of the pool, and who hears of its loss. By callback, because a promise's reader comes too late: a server that shuts down
+ * may say so in the same packet that frees the connection.
+ */
+function connect(pool: pg.Pool, onError: () => void): Promise<Transaction> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (!client) return reject(translate(error))
+      client.on('error', onError)
+      resolve(client)
+    })
+  })
 }
 
 /** Within a joined transaction: undone by itself when it fails, so that the caller may go on with the rest. */
