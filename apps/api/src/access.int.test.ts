@@ -101,7 +101,7 @@ describe('keys', () => {
 })
 
 describe('limits', () => {
-  test('S5: a key with as many jobs waiting as it may is told to come back; a batch is taken whole or not at all', async () => {
+  test('S5: row 54: a key with as many jobs waiting as it may is told to come back; a batch is taken whole or not at all', async () => {
     const { token, id } = await newKey({ name: 'sweep', maxQueued: 3 })
     const headers = bearer(token!)
     const one = () => rig.askBare({ method: 'POST', url: '/jobs', headers, payload: aBody() })
@@ -125,7 +125,7 @@ describe('limits', () => {
     expect((await batch(4)).statusCode).toBe(201)
   })
 
-  test('S5: a job that comes to more than its key may use is refused before anything is written', async () => {
+  test('S5: row 26: a job that comes to more than its key may use is refused before anything is written', async () => {
     const { token } = await newKey({ name: 'student', maxPetaOperations: 1 })
     const ask = (spec: object) =>
       rig.askBare({
@@ -145,7 +145,7 @@ describe('limits', () => {
     expect((await ask({ budget: { generatorSteps: 10 } })).statusCode).toBe(201)
   })
 
-  test('S5: a burst is answered 429 with the seconds to wait, for its key or its address alone', async () => {
+  test('S5: row 53: a burst is answered 429 with the seconds to wait, for its key or its address alone', async () => {
     const limited = await openRig({
       databaseUrl: services.databaseUrl,
       directory: services.directory,

@@ -36,7 +36,8 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: defaultBodyLimit.mebibytes * 2 ** 20,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    // Node's own 60 s for headers, being more, would switch the limit for bodies off.
+    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     // Ours says so in a problem, see `useErrors`.
     return503OnClosing: false,
     trustProxy: deps.trustedProxies?.length ? deps.trustedProxies : false,

@@ -62,7 +62,7 @@ describe('with keys', () => {
     }
   })
 
-  test('S3: absent, malformed, unknown and revoked keys get one and the same answer', async () => {
+  test('S3: rows 39, 40, 41: absent, malformed, unknown and revoked keys get one and the same answer', async () => {
     const revoked = await createKey(rig.db, { name: 'gone', scope: 'admin' })
     await revokeKey(rig.db, revoked.id)
     const expired = await createKey(rig.db, { name: 'old', scope: 'admin', expiresAt: new Date(Date.now() - 1000) })

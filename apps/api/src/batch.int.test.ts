@@ -41,7 +41,7 @@ describe('POST /jobs/batch', () => {
     expect(jobs[0]!.spec.seed).not.toBe(jobs[1]!.spec.seed)
   })
 
-  test('one bad job among many refuses all, and every fault is told with its index', async () => {
+  test('row 33: one bad job among many refuses all, and every fault is told with its index', async () => {
     const before = await rig.numRows()
     const jobs: object[] = many(40)
     jobs[7] = aBody({ spec: { dataset: 'digits', batchSize: -1 } })

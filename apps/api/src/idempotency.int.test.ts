@@ -42,14 +42,14 @@ describe('Idempotency-Key', () => {
     expect(await rig.numRows()).toBe(before + 2)
   })
 
-  test('another body under the key is refused', async () => {
+  test('row 36: another body under the key is refused', async () => {
     const key = aKey()
     await post(key)
 
     expect(problem(await post(key, aBody({ name: 'another' })))).toBe('idempotency-key-reused')
   })
 
-  test('of many at once one is done; the others hear that it runs, or its reply', async () => {
+  test('row 37: of many at once one is done; the others hear that it runs, or its reply', async () => {
     const key = aKey()
     const before = await rig.numRows()
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(key)))
@@ -62,7 +62,7 @@ describe('Idempotency-Key', () => {
     expect(await rig.numRows()).toBe(before + 2)
   })
 
-  test('a request that still runs, here or on another instance, is a 409 that says when to ask again', async () => {
+  test('row 37: a request that still runs, here or on another instance, is a 409 that says when to ask again', async () => {
     const other = await openDatabase(services.databaseUrl)
     const keyId = (await rig.db.pool.query<{ id: string }>('SELECT id FROM api_key LIMIT 1')).rows[0]!.id
     const key = aKey()
@@ -77,7 +77,7 @@ describe('Idempotency-Key', () => {
     await other.close()
   })
 
-  test('belongs to one API key: another may use the same', async () => {
+  test('row 38: belongs to one API key: another may use the same', async () => {
     const key = aKey()
     const other = { authorization: `Bearer ${await rig.key('submit')}` }
 
@@ -105,7 +105,7 @@ describe('Idempotency-Key', () => {
     expect((await post(key)).statusCode).toBe(201)
   })
 
-  test.each(['', ' ', 'a b', 'ü', 'x'.repeat(256), 'tab\there'])('"%s" is no key', async (key) => {
+  test.each(['', ' ', 'a b', 'ü', 'x'.repeat(256), 'tab\there'])('row 35: "%s" is no key', async (key) => {
     expect(problem(await post(key))).toBe('invalid-idempotency-key')
   })
 

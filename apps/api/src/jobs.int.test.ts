@@ -156,7 +156,7 @@ describe('the query of GET /jobs', () => {
 })
 
 describe('POST /jobs/:id/cancel', () => {
-  test('ends a queued job, once more changes nothing, and every move is an event', async () => {
+  test('row 50: ends a queued job, once more changes nothing, and every move is an event', async () => {
     const { id } = await submit(rig)
     const first = replyOf('cancelJob', await cancel(id)) as Job
     const second = replyOf(
@@ -180,7 +180,7 @@ describe('POST /jobs/:id/cancel', () => {
     expect(replyOf('cancelJob', await cancel(job.id))).toMatchObject({ state: 'cancelling' })
   })
 
-  test('a job that succeeded cannot be cancelled, and the answer says why', async () => {
+  test('rows 49, 51: a job that succeeded cannot be cancelled or resumed, and the answer says why', async () => {
     const job = await submit(rig)
     const fence = await claim(rig.db, job)
     await markRunning(rig.db, fence)
@@ -193,6 +193,8 @@ describe('POST /jobs/:id/cancel', () => {
       currentState: 'succeeded',
       allowed: ['fork', 'archive', 'unarchive', 'delete'],
     })
+    const resumed = await rig.ask({ method: 'POST', url: `/jobs/${job.id}/resume` })
+    expect([resumed.statusCode, resumed.json()]).toEqual([409, expect.objectContaining({ code: 'invalid-state' })])
   })
 
   test('takes no options', async () => {

@@ -73,7 +73,7 @@ describe('the api process', () => {
     expect(await started.exited).toBe(1)
   })
 
-  test('waits for a database that is not up yet', async () => {
+  test('E1: waits for a database that is not up yet', async () => {
     const refused = createServer().listen(0, '127.0.0.1')
     await once(refused, 'listening')
     const { port } = refused.address() as AddressInfo
@@ -85,7 +85,7 @@ describe('the api process', () => {
     expect(started.log()).not.toContain('secret-word')
   })
 
-  test('reachable by others it wants a key first', async () => {
+  test('E3: reachable by others it wants a key first', async () => {
     const databaseUrl = await services.createDatabase()
     const env = { DATABASE_URL: databaseUrl, KANTOR_HOST: '0.0.0.0' }
     const keyless = launch(env)
@@ -104,7 +104,7 @@ describe('the api process', () => {
   test.each([
     ['no database', {}, 'DATABASE_URL'],
     ['a bad port', { DATABASE_URL: 'postgres://x@127.0.0.1:1/x', KANTOR_PORT: '70000' }, 'KANTOR_PORT'],
-  ])('with %s it names the variable and exits 78', async (_, env, name) => {
+  ])('E1: with %s it names the variable and exits 78', async (_, env, name) => {
     const started = launch(env)
 
     expect(await started.exited).toBe(78)

@@ -160,7 +160,7 @@ describe('fork', () => {
     expect((await submit(rig, { startFrom, spec: { dataset: 'digits' } })).startFrom).toEqual(startFrom)
   })
 
-  test('refuses another model, field by field, and a budget that is spent', async () => {
+  test('row 25: refuses another model, field by field, and a budget that is spent', async () => {
     const { job } = await ended()
 
     const response = await post(`/jobs/${job.id}/fork`, {
@@ -251,7 +251,7 @@ test('PATCH with If-Match changes only what was seen; a job that is held is not 
 const remove = (id: string) => rig.ask({ method: 'DELETE', url: `/jobs/${id}` })
 
 describe('DELETE /jobs/:id', () => {
-  test('removes rows and objects of a job that is over', async () => {
+  test('row 52: is refused while a worker has the job; then removes its rows and objects', async () => {
     const job = await submit(rig)
     const fence = await claim(rig.db, job)
     await checkpointAt(fence, 5)
@@ -261,6 +261,7 @@ describe('DELETE /jobs/:id', () => {
     const geometry = { numImages: 1, columns: 1, tileSize: 1, padding: 0, channels: 1 }
     await addSample(rig.db, fence, { id: randomUUID(), step: 5, key, ...geometry, sizeBytes: 3, sha256: sha256(png) })
     const refused = await remove(job.id)
+    expect(refused.statusCode).toBe(409)
     expect(refused.json()).toMatchObject({ code: 'invalid-state', currentState: 'starting' })
     await finishAttempt(rig.db, fence, { to: 'failed', reason: 'diverged' })
 

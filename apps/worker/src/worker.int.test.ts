@@ -253,7 +253,7 @@ describe('the worker process', () => {
     expect(code).toBe(1)
   })
 
-  test('without a database, and on a GPU that is not there, it says so and exits 78', async () => {
+  test('E1, E4: without a database, and on a GPU that is not there, it says so and exits 78', async () => {
     const blind = startProcess({ DATABASE_URL: undefined })
     const slow = startProcess({ KANTOR_DEVICE: 'gpu', CUDA_VISIBLE_DEVICES: '-1' })
 

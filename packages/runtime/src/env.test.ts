@@ -97,7 +97,7 @@ describe('loadEnv', () => {
     expect(env).toEqual(loadEnv({}))
   })
 
-  test('all problems come at once, one line each, each naming its variable', () => {
+  test('E1: all problems come at once, one line each, each naming its variable', () => {
     const problems = problemsOf({
       DATABASE_URL: 'mysql://db',
       KANTOR_PORT: 'abc',
@@ -116,7 +116,7 @@ describe('loadEnv', () => {
     for (const line of problems) expect(line).not.toContain('\n')
   })
 
-  test.each(['abc', '-1', '65536', '80.5', '1e3', ' 80', '0x50'])('KANTOR_PORT=%j is refused', (port) => {
+  test.each(['abc', '-1', '65536', '80.5', '1e3', ' 80', '0x50'])('E1: KANTOR_PORT=%j is refused', (port) => {
     expect(problemsOf({ KANTOR_PORT: port })).toEqual([expect.stringMatching(/^KANTOR_PORT: must be /)])
   })
 
@@ -130,7 +130,7 @@ describe('loadEnv', () => {
     expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: must be `))])
   })
 
-  test('an unknown KANTOR_ variable is a problem and names the nearest', () => {
+  test('E1: an unknown KANTOR_ variable is a problem and names the nearest', () => {
     expect(problemsOf({ KANTOR_DEVCE: 'gpu' })).toEqual([
       'KANTOR_DEVCE: there is no such variable; did you mean KANTOR_DEVICE?',
     ])
@@ -144,7 +144,7 @@ describe('loadEnv', () => {
     expect(problemsOf({ S3_BUCKET: 'kantor' })).toHaveLength(3)
   })
 
-  test('no problem shows the value of a secret', () => {
+  test('E1: no problem shows the value of a secret', () => {
     const problems = problemsOf({
       ...s3,
       DATABASE_URL: 'http://user:hunter2@db',

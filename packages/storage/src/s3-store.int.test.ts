@@ -152,7 +152,7 @@ describe('S3 servers that will not do', () => {
     await store.close()
   })
 
-  test('refused credentials are named as such', async () => {
+  test('E2: refused credentials are named as such', async () => {
     answers = { HEAD: 403, PUT: 403 }
 
     await expect(open()).rejects.toMatchObject({
@@ -161,7 +161,7 @@ describe('S3 servers that will not do', () => {
     })
   })
 
-  test('a missing bucket that cannot be created is named', async () => {
+  test('E2: a missing bucket that cannot be created is named', async () => {
     answers = { HEAD: 404, PUT: 403 }
 
     await expect(open()).rejects.toMatchObject({
