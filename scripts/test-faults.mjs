@@ -11,7 +11,7 @@ import { root, setUpOrExit } from './setup.mjs'
 
 const numRows = 38
 /** Rows whose fault can meet a ticket: proven with tickets in Postgres and with tickets in Redis. */
-const onBothQueues = ['F4', 'F5', 'F7', 'F12', 'F16', 'F17', 'F20', 'F28', 'F32']
+const onBothQueues = ['F4', 'F5', 'F7', 'F10', 'F12', 'F16', 'F17', 'F20', 'F28', 'F32']
 /** Faults of one backend itself. */
 const onRedis = ['F6', 'F37']
 

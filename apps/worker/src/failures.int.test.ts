@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { askJob, getJob, listEvents, newestCheckpoint, readLog } from '@kantor/db'
+import { askJob, claimJob, getJob, listEvents, newestCheckpoint, readLog, reconcile } from '@kantor/db'
 import { openStore } from '@kantor/storage'
 import { type Proxy, type Services, startProxy, startServices, throughProxy, weightsHash } from '@kantor/testing'
 import { runAttempt, type Shutdown, type WorkerDeps } from './run-attempt.js'
@@ -78,7 +78,12 @@ describe('an attempt', () => {
     await until(async () => (await rig.curve(job.id)).w_estimate?.x.length)
 
     process.kill(pid, 'SIGSTOP')
-    await sleep(BLOCKED_SECONDS * 1000)
+    for (let second = 0; second < BLOCKED_SECONDS; second++) {
+      await sleep(1000)
+      // Nobody else gets it, however hard one tries.
+      expect((await reconcile(rig.db)).requeued).toBe(0)
+      expect(await claimJob(rig.db, { jobId: job.id, workerId: 'b', leaseSeconds: LEASE_SECONDS })).toBeNull()
+    }
     const { rows } = await rig.db.pool.query('SELECT lease_until > now() AS held, epoch FROM job WHERE id = $1', [
       job.id,
     ])

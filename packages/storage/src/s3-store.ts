@@ -69,7 +69,7 @@ class S3Store implements ObjectStore {
     if (content.sha256 !== options.sha256) throw wrongHash(key, options.sha256, content.sha256)
     // Some servers know the condition for whole uploads only, some not at all.
     const looksFirst = !this.#conditional || goesInParts(content)
-    if (looksFirst && (await this.#headObject(key))) return await this.#expectSame(key, content)
+    if (looksFirst && (await this.#headObject(key)) && (await this.#isThere(key, content))) return
     for (let attempt = 1; ; attempt++) {
       try {
         const { contentType } = options
@@ -77,9 +77,10 @@ class S3Store implements ObjectStore {
         const etag = await upload(this.#client, job)
         return await this.#expectWhole(key, content, etag)
       } catch (error) {
-        if (statusOf(error) === 412) return await this.#expectSame(key, content)
+        const exists = statusOf(error) === 412
+        if (exists && (await this.#isThere(key, content))) return
         // 409: another put of the same key is in flight; the client itself retries everything else.
-        if (attempt === 4 || statusOf(error) !== 409) throw this.#explain(error)
+        if (attempt === 4 || !(exists || statusOf(error) === 409)) throw this.#explain(error)
         await pause(attempt)
       }
     }
@@ -167,13 +168,20 @@ class S3Store implements ObjectStore {
     )
   }
 
-  /** The object that is there is ours from an attempt whose answer was lost, or somebody else's. */
-  async #expectSame(key: string, content: Content) {
+  /**
+   * The object that is there is ours from an attempt whose answer was lost, or somebody else's (AppError). It is read: what
+   * it says of its content came with the upload, and the bytes may have been damaged on the same way. A damaged one of
+   * ours is removed, and false says to upload again.
+   */
+  async #isThere(key: string, content: Content): Promise<boolean> {
     const found = await this.#headObject(key)
     // Removed in between: whoever removed it did not want it there.
-    if (!found || found.sizeBytes !== content.sizeBytes) throw otherContent(key)
-    const sha256 = found.sha256 ?? (await measure(await this.get(key))).sha256
-    if (sha256 !== content.sha256) throw otherContent(key)
+    if (!found) throw otherContent(key)
+    const { sha256 } = await measure(await this.get(key))
+    if (sha256 === content.sha256) return true
+    if (found.sha256 !== content.sha256) throw otherContent(key)
+    await this.remove(key)
+    return false
   }
 
   async #headObject(
