@@ -22,6 +22,7 @@ import { jobRoutes } from './routes/jobs.js'
 import { logRoutes } from './routes/logs.js'
 import { taskRoutes } from './routes/tasks.js'
 import { usageRoutes } from './routes/usage.js'
+import { webhookRoutes } from './routes/webhooks.js'
 import { workerRoutes } from './routes/workers.js'
 import { verbRoutes } from './routes/verbs.js'
 
@@ -71,6 +72,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   datasetRoutes(app, deps)
   taskRoutes(app)
   usageRoutes(app)
+  webhookRoutes(app, deps)
   workerRoutes(app)
   accessRoutes(app)
   serveHealth(app, deps)

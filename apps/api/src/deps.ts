@@ -23,6 +23,8 @@ export interface ApiDeps {
   trustedProxies?: string[]
   /** Of one key, or of one address without a key; 0 is no limit. */
   requestsPerSecond?: number
+  /** Webhooks may lead to this host and into private networks. */
+  allowPrivateWebhooks?: boolean
   /** True from the moment the process wants to end: /readyz says so, new requests are refused. */
   isShuttingDown?: () => boolean
   /** Sees every route that is registered. */

@@ -1,10 +1,11 @@
-import { type Database, drawTickets, tryLead } from '@kantor/db'
+import { type Database, drawTickets, forgetDeliveries, tryLead } from '@kantor/db'
 import type { Ticket, TicketQueue } from '@kantor/queue'
 import { crashpoint, type Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import { collectGarbage } from './collect-garbage.js'
 import { reconcileOnce } from './reconciler.js'
 import { Bell, repeat } from './repeat.js'
+import { deliverOnce } from './webhooks/deliver.js'
 
 export interface Dispatcher {
   /** A job waits: draw tickets now. Does nothing when another instance leads; that one looks within a second. */
@@ -21,6 +22,10 @@ export interface DispatcherOptions {
   /** Milliseconds between looks at the table. */
   drawEveryMs?: number
   reconcileEveryMs?: number
+  /** Webhooks may lead to this host and into private networks. */
+  allowPrivateWebhooks?: boolean
+  /** Between looks for events that webhooks wait for. */
+  deliverEveryMs?: number
   /** Between looks at the object store for litter. */
   collectEveryMs?: number
   /** Between tries to become the leader. */
@@ -64,6 +69,7 @@ const REST_MS = 50
 /** Loops of their own, because a queue that is away must not keep expired leases from being taken back. */
 async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSignal): Promise<void> {
   const { db, queue, store, log, drawEveryMs = 1_000, reconcileEveryMs = 10_000, collectEveryMs = 3_600_000 } = options
+  const { deliverEveryMs = 1_000, allowPrivateWebhooks: allowPrivate = false } = options
   // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for 20 s.
   let undelivered: Ticket[] = []
   const drawing = repeat(
@@ -84,6 +90,12 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
   })
   const collecting = repeat({ name: 'collecting litter', everyMs: collectEveryMs, signal, log }, async () => {
     await collectGarbage(db, store, log)
+    await forgetDeliveries(db)
   })
-  await Promise.all([drawing, reconciling, collecting])
+  const delivering = repeat({ name: 'webhooks', everyMs: deliverEveryMs, signal, log }, async () => {
+    let numSent: number
+    do numSent = await deliverOnce(db, { allowPrivate })
+    while (numSent > 0 && !signal.aborted)
+  })
+  await Promise.all([drawing, reconciling, collecting, delivering])
 }

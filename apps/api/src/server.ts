@@ -43,7 +43,7 @@ const store = await waitFor(
 )
 
 let isShuttingDown = false
-const dispatcher = startDispatcher({ db, queue, store, log })
+const dispatcher = startDispatcher({ db, queue, store, log, allowPrivateWebhooks: env.webhookPrivate })
 const app = await buildApp({
   db,
   queue,
@@ -54,6 +54,7 @@ const app = await buildApp({
   hosts: env.hosts,
   trustedProxies: env.trustedProxies,
   requestsPerSecond: env.rateLimit,
+  allowPrivateWebhooks: env.webhookPrivate,
   dashboardDirectory: join(repoRoot(), 'apps/dashboard/dist'),
   isShuttingDown: () => isShuttingDown,
 })

@@ -93,3 +93,12 @@ export { Worker, WorkerState } from './workers.js'
 export { moves, type MovingVerb, PauseCheckpoint, takes, Verb, verbsOf } from './verbs.js'
 export { ActOnJobs, type ActResult, BulkAction, ForkJob, type JobsFilter, MAX_BULK } from './verb-routes.js'
 export { JobUsage, Usage, UsageGroup, UsageQuery, UsageRow } from './usage.js'
+export {
+  CreatedWebhook,
+  CreateWebhook,
+  PatchWebhook,
+  Webhook,
+  WebhookAnswer,
+  WebhookDelivery,
+  WebhookEvent,
+} from './webhooks.js'

@@ -13,6 +13,7 @@ import { taskRoutes } from './task-routes.js'
 import { usageRoutes } from './usage-routes.js'
 import { Worker } from './workers.js'
 import { verbRoutes } from './verb-routes.js'
+import { webhookRoutes } from './webhook-routes.js'
 
 /** One endpoint: the API's handler, the client's method, OpenAPI and the CLI are all made from this. */
 export interface Route {
@@ -218,6 +219,7 @@ export const routes = {
   },
   ...taskRoutes,
   ...usageRoutes,
+  ...webhookRoutes,
   listDatasets: {
     method: 'GET',
     path: '/datasets',

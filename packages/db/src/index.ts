@@ -67,3 +67,5 @@ export {
   removeWorker,
   setDraining,
 } from './workers.js'
+export { forgetDeliveries, listDeliveries, noteDelivery, takeDueDeliveries } from './webhook-deliveries.js'
+export { createWebhook, deleteWebhook, getWebhook, listWebhooks, patchWebhook, webhookSecret } from './webhooks.js'

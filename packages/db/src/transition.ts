@@ -89,16 +89,37 @@ export async function noteJob(tx: Transaction, job: OwnedJobRow, note: Note): Pr
   await appendEvent(tx, job.state, rows[0]!, { ...note, to: job.state })
 }
 
-/** `moved` already carries the event's sequence number. */
+/** States that webhooks are told of when a job comes into them. */
+const toldStates: readonly JobState[] = ['running', 'queued', 'paused', 'succeeded', 'stopped', 'cancelled', 'failed']
+
+/** `moved` already carries the event's sequence number. Webhooks that want to know get it in the same statement. */
 export async function appendEvent(
   tx: Transaction,
   from: JobState | null,
   moved: Pick<OwnedJobRow, 'id' | 'eventSeq' | 'epoch'>,
   move: Move,
 ): Promise<void> {
+  const told = from !== move.to && toldStates.includes(move.to)
   await tx.query(
-    `INSERT INTO job_event (job_id, seq, actor, from_state, to_state, reason, message, epoch)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [moved.id, moved.eventSeq, move.actor, from, move.to, move.reason, move.message ?? null, moved.epoch],
+    `WITH event AS (
+       INSERT INTO job_event (job_id, seq, actor, from_state, to_state, reason, message, epoch)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *
+     )
+     INSERT INTO webhook_delivery (webhook_id, event, job_id, payload)
+     SELECT webhook.id, $9::text, event.job_id, json_build_object('type', $9::text, 'timestamp', event.at, 'data', json_build_object(
+       'jobId', event.job_id, 'name', job.name, 'tags', job.tags, 'seq', event.seq, 'actor', event.actor, 'from', event.from_state,
+       'state', event.to_state, 'reason', event.reason, 'message', event.message, 'attempt', event.epoch))::text
+     FROM event JOIN job ON job.id = event.job_id JOIN webhook ON webhook.active AND $9::text = ANY(webhook.events)`,
+    [
+      moved.id,
+      moved.eventSeq,
+      move.actor,
+      from,
+      move.to,
+      move.reason,
+      move.message ?? null,
+      moved.epoch,
+      told ? `job.${move.to}` : null,
+    ],
   )
 }

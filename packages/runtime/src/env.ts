@@ -49,6 +49,8 @@ const variables = z.object({
   KANTOR_HOSTS: listOf((name) => /^[a-z0-9.-]{1,253}$/.test(name), 'host names without port').default([]),
   KANTOR_TRUSTED_PROXIES: listOf(isRange, 'addresses or ranges such as 10.0.0.0/8').default([]),
   // Requests per second of one key, or of one address without a key. A script that submits one by one stays below it.
+  // Webhooks to this host and into private networks.
+  KANTOR_WEBHOOK_PRIVATE: oneOf(['on', 'off']).default('off'),
   KANTOR_RATE_LIMIT: whole(0, 1_000_000).default(5000),
   KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
@@ -107,6 +109,8 @@ export interface Env {
   trustedProxies: string[]
   /** Requests per second of one key, or of one address without a key; 0 is no limit. */
   rateLimit: number
+  /** Webhooks may lead to this host and into private networks. */
+  webhookPrivate: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   device: 'cpu' | 'gpu'
   slots: number
@@ -184,6 +188,7 @@ function typed(data: z.infer<typeof variables>): Env {
     hosts: data.KANTOR_HOSTS,
     trustedProxies: data.KANTOR_TRUSTED_PROXIES,
     rateLimit: data.KANTOR_RATE_LIMIT,
+    webhookPrivate: data.KANTOR_WEBHOOK_PRIVATE === 'on',
     logLevel: data.KANTOR_LOG_LEVEL,
     device: data.KANTOR_DEVICE,
     slots: data.KANTOR_SLOTS,
