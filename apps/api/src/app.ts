@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
 import compress from '@fastify/compress'
 import { defaultBodyLimit } from '@kantor/contracts'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyHttpOptions, LogController } from 'fastify'
 import type { ApiDeps } from './deps.js'
 import { useAudit } from './plugins/audit.js'
 import { useAuth } from './plugins/auth.js'
@@ -30,24 +31,27 @@ import { verbRoutes } from './routes/verbs.js'
 const REQUEST_TIMEOUT_MS = 30_000
 const TIMEOUT_CHECK_MS = 1_000
 
+/** Of every server of ours. */
+export const fastifyOptions = (deps: Pick<ApiDeps, 'trustedProxies'>): FastifyHttpOptions<Server> => ({
+  logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+  bodyLimit: defaultBodyLimit.mebibytes * 2 ** 20,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  // Node's own 60 s for headers, being more, would switch the limit for bodies off.
+  http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+  // Ours says so in a problem, see `useErrors`.
+  return503OnClosing: false,
+  trustProxy: deps.trustedProxies?.length ? deps.trustedProxies : false,
+  genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? randomUUID(),
+  frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+  clientErrorHandler: answerBrokenRequest,
+})
+
 /** The whole HTTP side, ready to `listen` or `inject`. Closing it leaves `deps` open. */
 export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
-  const app = Fastify({
-    loggerInstance: deps.log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    bodyLimit: defaultBodyLimit.mebibytes * 2 ** 20,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    // Node's own 60 s for headers, being more, would switch the limit for bodies off.
-    http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
-    // Ours says so in a problem, see `useErrors`.
-    return503OnClosing: false,
-    trustProxy: deps.trustedProxies?.length ? deps.trustedProxies : false,
-    genReqId: (request) => saneRequestId(request.headers['x-request-id']) ?? randomUUID(),
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
-    clientErrorHandler: answerBrokenRequest,
-  })
+  const app = Fastify({ ...fastifyOptions(deps), loggerInstance: deps.log as FastifyBaseLogger })
   app.decorate('deps', deps)
   if (deps.onRoute) app.addHook('onRoute', deps.onRoute)
+  deps.metrics?.observe(app)
 
   // Order matters: what refuses a request comes before what reads it.
   useZod(app)

@@ -3,6 +3,7 @@ import type { TicketQueue } from '@kantor/queue'
 import type { Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import type { RouteOptions } from 'fastify'
+import type { Metrics } from './metrics.js'
 
 /** What the HTTP side needs; opened and closed by its caller. */
 export interface ApiDeps {
@@ -27,6 +28,8 @@ export interface ApiDeps {
   allowPrivateWebhooks?: boolean
   /** True from the moment the process wants to end: /readyz says so, new requests are refused. */
   isShuttingDown?: () => boolean
+  /** Counts and times the requests. */
+  metrics?: Pick<Metrics, 'observe'>
   /** Sees every route that is registered. */
   onRoute?: (route: RouteOptions) => void
 }

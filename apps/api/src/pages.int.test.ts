@@ -14,7 +14,10 @@ beforeAll(async () => {
   const { databaseUrl, directory } = services
   const dashboardDirectory = join(directory, 'dashboard')
   await mkdir(join(dashboardDirectory, 'assets'), { recursive: true })
-  await writeFile(join(dashboardDirectory, 'index.html'), '<!doctype html><title>the page</title>')
+  await writeFile(
+    join(dashboardDirectory, 'index.html'),
+    '<!doctype html><title>the page</title><style nonce="__CSP_NONCE__"></style>',
+  )
   await writeFile(join(dashboardDirectory, 'assets/index-abc.js'), 'export {}')
   rig = await openRig({ databaseUrl, directory, deps: { dashboardDirectory } })
   bare = await openRig({ databaseUrl, directory })
@@ -102,7 +105,7 @@ describe('/ui/', () => {
     for (const url of ['/ui/', '/ui/jobs/0198c0de-0000-7000-8000-000000000001?x=1']) {
       const page = await rig.askBare({ url })
       expect(page.body).toContain('the page')
-      expect(page.headers['cache-control']).toBe('no-cache')
+      expect(page.headers['cache-control']).toBe('no-store')
     }
   })
 
@@ -130,16 +133,30 @@ describe('/ui/', () => {
   })
 })
 
-test('pages may run only their own scripts, data may run nothing', async () => {
+test('S8: a page has a nonce of its own for its styles, another one each time', async () => {
+  const nonces: string[] = []
+  for (const url of ['/ui/', '/ui/', '/ui/index.html', '/docs/errors']) {
+    const page = await rig.ask({ url })
+    const [, nonce] = /<style nonce="([\w-]{22})">/.exec(page.body) ?? []
+    expect(page.headers['content-security-policy']).toContain(`style-src 'self' 'nonce-${nonce}';`)
+    nonces.push(nonce!)
+  }
+  expect(new Set(nonces).size).toBe(4)
+})
+
+test('S8: pages may run only their own scripts, data may run nothing', async () => {
   const policy = async (url: string) => (await rig.ask({ url })).headers['content-security-policy'] ?? ''
   for (const url of ['/ui/', '/docs']) {
     expect(await policy(url)).toContain("script-src 'self';")
     expect(await policy(url)).toContain("frame-ancestors 'none'")
+    expect(await policy(url)).not.toContain('unsafe')
   }
   expect(await policy('/jobs')).toBe("default-src 'none'; frame-ancestors 'none'")
   expect((await rig.ask({ url: '/jobs' })).headers).toMatchObject({
     'x-content-type-options': 'nosniff',
     'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'strict-transport-security': expect.stringContaining('max-age='),
     'referrer-policy': 'no-referrer',
   })
 })

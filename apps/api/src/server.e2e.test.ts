@@ -7,7 +7,7 @@ import { createKey, migrate, openDatabase, registerWorker } from '@kantor/db'
 import { openQueue, type Ticket } from '@kantor/queue'
 import { type Services, startServices } from '@kantor/testing'
 import { ask } from '../tests/http.js'
-import { type ApiProcess, launchApi, listening } from '../tests/process.js'
+import { adminPortOf, type ApiProcess, launchApi, listening } from '../tests/process.js'
 import { registerDigits } from '../tests/rig.js'
 
 let services: Services
@@ -29,8 +29,9 @@ function launch(env: Record<string, string> = {}): ApiProcess {
 describe('the api process', () => {
   test('migrates, serves, dispatches, and ends cleanly on SIGTERM', async () => {
     const databaseUrl = await services.createDatabase()
-    const started = launch({ DATABASE_URL: databaseUrl })
+    const started = launch({ DATABASE_URL: databaseUrl, KANTOR_ADMIN_PORT: '0', KANTOR_BULL_BOARD: 'on' })
     const port = await listening(started)
+    const adminPort = adminPortOf(started)
     const db = await openDatabase(databaseUrl)
     await registerDigits(db)
     await registerWorker(db, { id: 'w', host: 'h', pid: 1, deviceClass: 'cpu', device: 'cpu', slots: 1, versions: {} })
@@ -49,8 +50,13 @@ describe('the api process', () => {
     await ticketed
     expect(tickets[0]?.jobId).toBe((made.json() as { id: string }).id)
 
+    expect((await ask(adminPort, { url: '/metrics' })).body).toMatch(/^kantor_jobs\{state="queued"\} 1$/m)
+    expect((await ask(adminPort, { url: '/queues/api/queues' })).json()).toHaveProperty('queues')
+    expect((await ask(port, { url: '/metrics' })).statusCode).toBe(404)
+
     started.child.kill('SIGTERM')
     expect(await started.exited).toBe(0)
+    await expect(ask(adminPort, { url: '/metrics' })).rejects.toThrow('ECONNREFUSED')
     await expect(ask(port, { url: '/healthz' })).rejects.toThrow('ECONNREFUSED')
     await queue.close()
     await db.close()

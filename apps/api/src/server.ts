@@ -5,9 +5,13 @@ import { hasKeys, migrate, openDatabase } from '@kantor/db'
 import { openQueue, QueueUnusable } from '@kantor/queue'
 import { createLogger, loadEnvOrExit, repoRoot, runUntilSignal, whenParentIsGone } from '@kantor/runtime'
 import { openStore } from '@kantor/storage'
+import type { FastifyInstance } from 'fastify'
+import { buildAdminApp } from './admin-app.js'
 import { buildApp } from './app.js'
+import type { ApiDeps } from './deps.js'
 import { startDispatcher } from './dispatcher.js'
 import { isLoopback } from './loopback.js'
+import { createMetrics } from './metrics.js'
 import { waitFor } from './wait-for.js'
 
 const EXIT_CONFIG = 78
@@ -44,7 +48,8 @@ const store = await waitFor(
 
 let isShuttingDown = false
 const dispatcher = startDispatcher({ db, queue, store, log, allowPrivateWebhooks: env.webhookPrivate })
-const app = await buildApp({
+const metrics = createMetrics({ db, queue })
+const deps: ApiDeps = {
   db,
   queue,
   store,
@@ -57,14 +62,21 @@ const app = await buildApp({
   allowPrivateWebhooks: env.webhookPrivate,
   dashboardDirectory: join(repoRoot(), 'apps/dashboard/dist'),
   isShuttingDown: () => isShuttingDown,
-})
+}
+const app = await buildApp({ ...deps, metrics })
+const admin =
+  env.adminPort === undefined
+    ? null
+    : await buildAdminApp({ ...deps, metrics, ...(env.bullBoard && { boardQueues: queue.bullQueues() }) })
 
 const shutdown = runUntilSignal(log, { graceMs: GRACE_MS }, async () => {
   isShuttingDown = true
   // Stops listening, lets requests finish, ends idle connections; again and again, since a reply that was under way keeps its connection
   // alive for another minute.
-  const sweeping = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS)
-  await app.close()
+  const servers = admin ? [app, admin] : [app]
+  const sweep = () => servers.forEach(({ server }) => server.closeIdleConnections())
+  const sweeping = setInterval(sweep, IDLE_SWEEP_MS)
+  await Promise.all(servers.map((one) => one.close()))
   clearInterval(sweeping)
   await dispatcher.close()
   await Promise.all([queue.close(), store.close()])
@@ -74,17 +86,23 @@ leave = () => {
   if (!isShuttingDown) shutdown.begin()
 }
 
-try {
-  await app.listen({ host: env.host, port: env.port })
-} catch (error) {
-  const { code } = error as NodeJS.ErrnoException
-  if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error
-  refuse(`KANTOR_HOST, KANTOR_PORT: cannot listen on ${env.host} port ${env.port} (${code}); choose another`)
+const url = await listenOn(app, env.port, 'KANTOR_PORT')
+const adminUrl = admin && (await listenOn(admin, env.adminPort!, 'KANTOR_ADMIN_PORT'))
+log.info({ url, ...(adminUrl && { adminUrl }), keyless: allowKeyless && !(await hasKeys(db)) }, 'listening')
+process.send?.({ type: 'listening', url, ...(adminUrl && { adminUrl }) })
+
+/** The address where this machine reaches it. */
+async function listenOn(one: FastifyInstance, wanted: number, variable: string): Promise<string> {
+  try {
+    await one.listen({ host: env.host, port: wanted })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error
+    refuse(`KANTOR_HOST, ${variable}: cannot listen on ${env.host} port ${wanted} (${code}); choose another`)
+  }
+  const { port } = one.server.address() as AddressInfo
+  return `http://${urlHost(env.host)}:${port}`
 }
-const { port } = app.server.address() as AddressInfo
-const url = `http://${urlHost(env.host)}:${port}`
-log.info({ url, keyless: allowKeyless && !(await hasKeys(db)) }, 'listening')
-process.send?.({ type: 'listening', url })
 
 /** Where this machine reaches the server. */
 function urlHost(host: string): string {

@@ -37,3 +37,6 @@ export async function listening(api: ApiProcess): Promise<number> {
   if (type !== 'listening') throw new Error(`it said ${type}`)
   return Number(new URL(url).port)
 }
+
+/** The port of metrics and bull-board, once it listens; started with KANTOR_ADMIN_PORT=0. */
+export const adminPortOf = (api: ApiProcess): number => Number(/"adminUrl":"http:\/\/[^"]*:(\d+)"/.exec(api.log())?.[1])

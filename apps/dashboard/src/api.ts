@@ -8,22 +8,16 @@ import {
   QueryClient,
   queryOptions,
 } from '@tanstack/react-query'
-import { currentKey, noteAnswer, noteError } from './session.js'
+import { noteAnswer, noteError } from './session.js'
 
 /** Milliseconds between polls of something that still changes, and of something that may. */
 const LIVE = 1500
 const IDLE = 5000
 
-let held: { key: string | undefined; client: Client } | undefined
+const client = createClient({ url: '' })
 
-/** The client for the key of the moment; the page is served by the API, so its own origin answers. */
-export function api(): Client {
-  const key = currentKey()
-  if (held?.key !== key || held === undefined) {
-    held = { key, client: createClient({ url: '', ...(key !== undefined && { apiKey: key }) }) }
-  }
-  return held.client
-}
+/** The page is served by the API, so its own origin answers; the session's cookie goes with every request by itself. */
+export const api = (): Client => client
 
 export const queries = new QueryClient({
   queryCache: new QueryCache({ onSuccess: noteAnswer, onError: noteError }),
@@ -33,6 +27,13 @@ export const queries = new QueryClient({
     queries: { retry: false, networkMode: 'always', refetchOnWindowFocus: true, staleTime: 1000 },
     mutations: { retry: false, networkMode: 'always' },
   },
+})
+
+/** Who this browser is to the API. */
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: ({ signal }) => api().getSession({ signal }),
+  staleTime: Infinity,
 })
 
 /** An answer that will not change by asking again: stop polling. */
@@ -164,7 +165,7 @@ export const dossierQuery = (job: Job) =>
     staleTime: Infinity,
   })
 
-/** The bytes of a grid, fetched with the key in the header; they never change. */
+/** The bytes of a grid; they never change. */
 export const sampleBytesQuery = (id: string) =>
   queryOptions({
     queryKey: ['sample', id],

@@ -3,16 +3,14 @@ import { useSyncExternalStore } from 'react'
 
 /** What the whole page knows about its line to the API. */
 export interface Session {
-  apiKey: string | undefined
-  /** The API answered 401: nothing works until a key is given. */
+  /** The API answered 401: nothing works until a browser logs in with a key. */
   locked: boolean
   /** What is wrong while the API does not answer. */
   outage: string | null
 }
 
-const storageKey = 'kantor.api-key'
 const listeners = new Set<() => void>()
-let session: Session = { apiKey: sessionStorage.getItem(storageKey) ?? undefined, locked: false, outage: null }
+let session: Session = { locked: false, outage: null }
 
 function change(part: Partial<Session>): void {
   const keys = Object.keys(part) as (keyof Session)[]
@@ -27,18 +25,6 @@ function subscribe(listener: () => void): () => void {
 }
 
 export const useSession = (): Session => useSyncExternalStore(subscribe, () => session)
-export const currentKey = (): string | undefined => session.apiKey
-
-/** Kept for this tab only: closing it forgets the key. */
-export function rememberKey(apiKey: string): void {
-  sessionStorage.setItem(storageKey, apiKey)
-  change({ apiKey, locked: false })
-}
-
-export function forgetKey(): void {
-  sessionStorage.removeItem(storageKey)
-  change({ apiKey: undefined })
-}
 
 export function noteAnswer(): void {
   change({ outage: null, locked: false })

@@ -32,6 +32,7 @@ export {
   revokeKey,
   verifyKey,
 } from './keys.js'
+export { countIncidents, type Figures, readFigures } from './figures.js'
 export { type Lead, tryLead } from './leader.js'
 export {
   type Claim,

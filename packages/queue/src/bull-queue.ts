@@ -85,6 +85,10 @@ class BullTicketQueue implements TicketQueue {
     return { waiting: counts['waiting'] ?? 0, active: counts['active'] ?? 0 }
   }
 
+  bullQueues(): readonly object[] {
+    return Object.values(this.#queues)
+  }
+
   async ping(): Promise<void> {
     await this.#call('a ping', () => this.#queues.cpu.getJobCounts('active'))
   }

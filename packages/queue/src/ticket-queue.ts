@@ -32,6 +32,8 @@ export interface TicketQueue {
   ): Promise<Consumer>
   /** Tickets that wait and tickets whose handles run, in all processes. */
   depth(deviceClass: DeviceClass): Promise<QueueDepth>
+  /** BullMQ's own queues, for tools that show them. */
+  bullQueues(): readonly object[]
   /** A real query through the connection that the calls above use. */
   ping(): Promise<void>
   /** Closes the consumers (waiting for their handles), then the connections. */

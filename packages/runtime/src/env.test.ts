@@ -30,6 +30,7 @@ describe('loadEnv', () => {
       trustedProxies: [],
       rateLimit: 5000,
       webhookPrivate: false,
+      bullBoard: false,
       logLevel: 'info',
       device: 'cpu',
       slots: 1,
@@ -51,6 +52,8 @@ describe('loadEnv', () => {
       KANTOR_HOSTS: 'Kantor.example, lab.example',
       KANTOR_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8,fd00::/8',
       KANTOR_RATE_LIMIT: '0',
+      KANTOR_ADMIN_PORT: '8421',
+      KANTOR_BULL_BOARD: 'on',
       KANTOR_LOG_LEVEL: 'debug',
       KANTOR_DEVICE: 'gpu',
       KANTOR_SLOTS: '2',
@@ -78,6 +81,8 @@ describe('loadEnv', () => {
       trustedProxies: ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'],
       rateLimit: 0,
       webhookPrivate: false,
+      adminPort: 8421,
+      bullBoard: true,
       logLevel: 'debug',
       device: 'gpu',
       slots: 2,
@@ -87,6 +92,10 @@ describe('loadEnv', () => {
       url: 'https://kantor.example',
       apiKey: 'kantor_a_b',
     })
+  })
+
+  test('bull-board is refused without a port of its own', () => {
+    expect(() => loadEnv({ KANTOR_BULL_BOARD: 'on' })).toThrow('KANTOR_BULL_BOARD: is served on KANTOR_ADMIN_PORT')
   })
 
   test('XLA is refused on a CPU', () => {

@@ -48,6 +48,9 @@ const variables = z.object({
   // Behind a proxy on the same machine the service is asked under a name that is not localhost.
   KANTOR_HOSTS: listOf((name) => /^[a-z0-9.-]{1,253}$/.test(name), 'host names without port').default([]),
   KANTOR_TRUSTED_PROXIES: listOf(isRange, 'addresses or ranges such as 10.0.0.0/8').default([]),
+  // Metrics and bull-board, apart from the API; neither is served without it.
+  KANTOR_ADMIN_PORT: whole(0, 65535).optional(),
+  KANTOR_BULL_BOARD: oneOf(['on', 'off']).default('off'),
   // Requests per second of one key, or of one address without a key. A script that submits one by one stays below it.
   // Webhooks to this host and into private networks.
   KANTOR_WEBHOOK_PRIVATE: oneOf(['on', 'off']).default('off'),
@@ -111,6 +114,9 @@ export interface Env {
   rateLimit: number
   /** Webhooks may lead to this host and into private networks. */
   webhookPrivate: boolean
+  /** Absent: no metrics, no bull-board. 0 means any free port. */
+  adminPort?: number
+  bullBoard: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   device: 'cpu' | 'gpu'
   slots: number
@@ -162,6 +168,9 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
     for (const name of bucketParts.filter((part) => !given[part]))
       problems.push(`${name}: is missing; ${set.join(', ')} ${set.length > 1 ? 'are' : 'is'} set and S3 needs all four`)
 
+  if (given['KANTOR_BULL_BOARD'] === 'on' && !given['KANTOR_ADMIN_PORT'])
+    problems.push('KANTOR_BULL_BOARD: is served on KANTOR_ADMIN_PORT; set that too')
+
   if (given['KANTOR_XLA'] === 'on' && given['KANTOR_DEVICE'] !== 'gpu')
     problems.push('KANTOR_XLA: is for KANTOR_DEVICE=gpu; on a CPU XLA trains slower, leave it out')
 
@@ -189,6 +198,8 @@ function typed(data: z.infer<typeof variables>): Env {
     trustedProxies: data.KANTOR_TRUSTED_PROXIES,
     rateLimit: data.KANTOR_RATE_LIMIT,
     webhookPrivate: data.KANTOR_WEBHOOK_PRIVATE === 'on',
+    ...(data.KANTOR_ADMIN_PORT !== undefined && { adminPort: data.KANTOR_ADMIN_PORT }),
+    bullBoard: data.KANTOR_BULL_BOARD === 'on',
     logLevel: data.KANTOR_LOG_LEVEL,
     device: data.KANTOR_DEVICE,
     slots: data.KANTOR_SLOTS,

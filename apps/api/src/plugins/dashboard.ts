@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { AppError } from '@kantor/contracts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { allowStyles } from './security-headers.js'
 import { readFolder, sendFile } from './static-files.js'
 
 const options = { config: { scope: 'public' }, schema: { hide: true } } as const
@@ -15,14 +16,18 @@ export function serveDashboard(app: FastifyInstance, directory: string): void {
 
 function fileHandler(directory: string) {
   const files = readFolder(directory)
+  // Never from a cache: the nonce in it is good for one reply.
+  const page = files.get('index.html')!.bytes.toString()
+  files.delete('index.html')
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const path = (request.params as { '*': string })['*']
     const file = files.get(path)
     if (file) return sendFile(file, { immutable: path.startsWith('assets/') }, request, reply)
     // The page has routes of its own: /ui/jobs/… is the same file. A missing file stays missing.
-    const isPage = extname(path) === '' && !path.startsWith('assets/')
+    const isPage = path === 'index.html' || (extname(path) === '' && !path.startsWith('assets/'))
     if (!isPage) throw new AppError('not-found', 'the dashboard has no such file')
-    return sendFile(files.get('index.html')!, { immutable: false }, request, reply)
+    const nonce = allowStyles(reply)
+    return reply.type('text/html; charset=utf-8').send(page.replaceAll('__CSP_NONCE__', nonce))
   }
 }
 

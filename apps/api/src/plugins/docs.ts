@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { AppError, errorCatalogue } from '@kantor/contracts'
 import type { FastifyInstance } from 'fastify'
+import { allowStyles } from './security-headers.js'
 import { readFolder, sendFile } from './static-files.js'
 
 const options = { config: { scope: 'public' }, schema: { hide: true } } as const
@@ -31,7 +32,10 @@ export function serveDocs(app: FastifyInstance): void {
   app.get('/docs/start.js', options, async (_request, reply) =>
     reply.type('text/javascript; charset=utf-8').send(startScript),
   )
-  app.get('/docs/errors', options, async (_request, reply) => reply.type('text/html; charset=utf-8').send(errorPage()))
+  app.get('/docs/errors', options, async (_request, reply) => {
+    const nonce = allowStyles(reply)
+    return reply.type('text/html; charset=utf-8').send(errorPage(nonce))
+  })
   app.get<{ Params: { file: string } }>('/docs/:file', options, async (request, reply) => {
     const file = files.get(request.params.file)
     if (!file) throw new AppError('not-found', 'the documentation has no such file')
@@ -39,7 +43,7 @@ export function serveDocs(app: FastifyInstance): void {
   })
 }
 
-function errorPage(): string {
+function errorPage(nonce: string): string {
   const rows = Object.entries(errorCatalogue).map(
     ([code, { status, title }]) =>
       `<tr id="${code}"><td><code>${code}</code></td><td>${status}</td><td>${title}</td></tr>`,
@@ -48,7 +52,7 @@ function errorPage(): string {
 <html lang="en">
 <head>
 <meta charset="utf-8"><title>Kantor: errors</title><link rel="icon" href="/docs/favicon-32x32.png">
-<style>
+<style nonce="${nonce}">
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 3rem auto; padding: 0 1rem; color-scheme: light dark }
 td, th { text-align: left; padding: .3rem 1rem .3rem 0 }
 tr:target { outline: 2px solid }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.js'
 import { register } from '../register.js'
+import { share } from '../share.js'
 
 const CHECK_MS = 2_000
 const REMEMBERED_MS = 1_000
@@ -9,7 +10,8 @@ const REMEMBERED_MS = 1_000
 export function serveHealth(app: FastifyInstance, { db, queue, store, isShuttingDown }: ApiDeps): void {
   register(app, 'health', async () => ({ status: 'ok' as const }))
 
-  const check = shared(async () => {
+  // A public route must not be a way to load the services behind it.
+  const check = share(REMEMBERED_MS, async () => {
     const answers = await Promise.all([answer(db.ping()), answer(queue.ping()), answer(store.ping())])
     return { database: answers[0], queue: answers[1], store: answers[2] }
   })
@@ -36,18 +38,5 @@ async function answer(ping: Promise<void>): Promise<'ok' | 'unavailable'> {
     return await Promise.race([ended, late])
   } finally {
     clearTimeout(timer)
-  }
-}
-
-/** Whoever asks within a second gets the same answer: a public route must not be a way to load the services behind it. */
-function shared<T>(load: () => Promise<T>): () => Promise<T> {
-  let held: Promise<T> | undefined
-  let until = 0
-  return () => {
-    if (!held || performance.now() >= until) {
-      held = load()
-      until = performance.now() + REMEMBERED_MS
-    }
-    return held
   }
 }

@@ -1,27 +1,36 @@
+import { randomBytes } from 'node:crypto'
 import helmet from '@fastify/helmet'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 
 /** For replies that are not pages: nothing may run, nothing may frame them. */
 const dataPolicy = "default-src 'none'; frame-ancestors 'none'"
 
-/** For pages of ours: own files only. The UI kits set styles by attribute, hence unsafe-inline for styles and nothing else. */
-const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' blob: data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join('; ')
+/** For pages of ours: own files only, and no style but theirs and those that carry the page's nonce. */
+const pagePolicy = (styleSource = '') =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self'${styleSource}`,
+    "img-src 'self' blob: data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ')
 
 export async function useSecurityHeaders(app: FastifyInstance): Promise<void> {
   await app.register(helmet, { contentSecurityPolicy: false })
   app.addHook('onRequest', async (request, reply) => {
     const isPage = /^\/(?:ui|docs)(?:\/|\?|$)/.test(request.url)
-    reply.header('content-security-policy', isPage ? pagePolicy : dataPolicy)
+    reply.header('content-security-policy', isPage ? pagePolicy() : dataPolicy)
     reply.header('cache-control', 'no-store')
   })
+}
+
+/** Lets the reply's page have styles of its own that carry the nonce; it is good for this one reply. */
+export function allowStyles(reply: FastifyReply): string {
+  const nonce = randomBytes(16).toString('base64url')
+  reply.header('content-security-policy', pagePolicy(` 'nonce-${nonce}'`))
+  return nonce
 }

@@ -1,14 +1,15 @@
 import { ActionIcon, Anchor, Button, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
-import { useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet } from '@tanstack/react-router'
-import { forgetKey, useSession } from '../session.js'
+import { api, sessionQuery } from '../api.js'
+import { useSession } from '../session.js'
 import { Mark, MoonIcon, SunIcon } from './icons.js'
 import { KeyPrompt } from './key-prompt.js'
 import styles from './shell.module.css'
 
 /** Everything around a page: the bar, the line to the API, and the question for a key. */
 export function Shell() {
-  const { apiKey, locked, outage } = useSession()
+  const { locked, outage } = useSession()
   return (
     <>
       <a className={styles['skip']} href="#content">
@@ -27,11 +28,7 @@ export function Shell() {
             <Anchor href="/docs" size="sm" c="dimmed">
               API
             </Anchor>
-            {apiKey !== undefined && !locked && (
-              <Anchor component="button" size="sm" c="dimmed" onClick={forgetKey}>
-                Forget key
-              </Anchor>
-            )}
+            {!locked && <LogOut />}
             <SchemeToggle />
           </nav>
         </div>
@@ -41,6 +38,19 @@ export function Shell() {
         {locked ? <KeyPrompt /> : <Outlet />}
       </main>
     </>
+  )
+}
+
+/** For a browser that logged in; one that needs no key has nothing to leave. */
+function LogOut() {
+  const queries = useQueryClient()
+  const { data } = useQuery(sessionQuery)
+  const leave = useMutation({ mutationFn: () => api().endSession(), onSettled: () => queries.resetQueries() })
+  if (!data || data.expiresAt === null) return null
+  return (
+    <Anchor component="button" size="sm" c="dimmed" title={`Logged in as ${data.actor}`} onClick={() => leave.mutate()}>
+      Log out
+    </Anchor>
   )
 }
 
