@@ -24,6 +24,7 @@ import { logRoutes } from './routes/logs.js'
 import { taskRoutes } from './routes/tasks.js'
 import { usageRoutes } from './routes/usage.js'
 import { webhookRoutes } from './routes/webhooks.js'
+import { streamRoutes } from './routes/streams.js'
 import { workerRoutes } from './routes/workers.js'
 import { verbRoutes } from './routes/verbs.js'
 
@@ -72,6 +73,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   curveRoutes(app, deps)
   logRoutes(app, deps)
   dossierRoutes(app, deps)
+  streamRoutes(app, deps)
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)
   taskRoutes(app)

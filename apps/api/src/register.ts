@@ -7,6 +7,7 @@ import {
   type Routes,
   routes,
   Problem,
+  StreamEvent,
 } from '@kantor/contracts'
 import type { Database } from '@kantor/db'
 import { crashpoint } from '@kantor/runtime'
@@ -111,12 +112,25 @@ async function answerPlainly<T>(handle: () => Promise<T>): Promise<T> {
   return answer
 }
 
+const bytes = { description: 'The bytes; x-kantor-sha256 holds their hash', schema: z.unknown() }
+/** Replies that are not JSON. */
+const streamed = {
+  'image/png': bytes,
+  'application/octet-stream': bytes,
+  'text/event-stream': {
+    description: 'Events, each as `id`, `event` and a line of JSON as `data`',
+    schema: StreamEvent,
+  },
+}
+
+function mediaOf(type: keyof typeof streamed) {
+  const { description, schema } = streamed[type]
+  return { description, content: { [type]: { schema } } }
+}
+
 function schemaOf(name: RouteName, route: Route) {
   const { reply } = route
-  const success =
-    typeof reply === 'string'
-      ? { description: 'The bytes; x-kantor-sha256 holds their hash', content: { [reply]: { schema: z.unknown() } } }
-      : withOtherForm(reply, route.replyAlso)
+  const success = typeof reply === 'string' ? mediaOf(reply) : withOtherForm(reply, route.replyAlso)
   return {
     operationId: name,
     summary: route.summary,

@@ -1,6 +1,7 @@
-import { type Route, type RouteName, type Routes, routes } from '@kantor/contracts'
+import { type Route, type RouteName, type Routes, routes, type StreamEvent } from '@kantor/contracts'
 import { ClientError, errorFromResponse } from './client-error.js'
 import { verifyDigest } from './digest.js'
+import { readEvents } from './read-events.js'
 
 export interface ClientOptions {
   /** Where the API answers, with scheme: `http://127.0.0.1:8420`. In a browser, '' means the page's own origin. */
@@ -18,6 +19,9 @@ type QueryValue<In, Out> = In | ([Out] extends [number | undefined] ? number : n
 type ListOf<Out> = NonNullable<Out> extends readonly (infer Item extends string)[] ? readonly Item[] : never
 type Query<Q> = { [K in keyof Input<Q>]?: QueryValue<Input<Q>[K], K extends keyof Output<Q> ? Output<Q>[K] : never> }
 
+/** Go on behind an event that was seen. */
+type Behind<R> = R extends { reply: 'text/event-stream' } ? { lastEventId?: string } : unknown
+
 type Parts<R> = (R extends { params: infer P } ? { params: Input<P> } : unknown) &
   (R extends { query: infer Q } ? { query?: Query<Q> } : unknown) &
   (R extends { body: infer B } ? { body: Input<B> } : unknown)
@@ -30,9 +34,14 @@ type IfRevision<R> = R extends { ifMatch: true } ? { ifRevision?: number } : unk
 
 /** What a method takes: path parameters, query and body as the route table declares them. */
 export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSignal } & OncePerKey<Routes[N]> &
-  IfRevision<Routes[N]>
-/** What it answers: the route's JSON, or the bytes of a download. */
-export type Reply<N extends RouteName> = Routes[N]['reply'] extends string ? Uint8Array : Output<Routes[N]['reply']>
+  IfRevision<Routes[N]> &
+  Behind<Routes[N]>
+/** What it answers: the route's JSON, the bytes of a download, or events as they come. */
+export type Reply<N extends RouteName> = Routes[N]['reply'] extends 'text/event-stream'
+  ? AsyncIterable<StreamEvent>
+  : Routes[N]['reply'] extends string
+    ? Uint8Array
+    : Output<Routes[N]['reply']>
 
 type Method<N extends RouteName> = Routes[N] extends { params: unknown } | { body: unknown }
   ? (request: Request<N>) => Promise<Reply<N>>
@@ -48,6 +57,7 @@ interface AnyRequest {
   body?: unknown
   idempotencyKey?: string
   ifRevision?: number
+  lastEventId?: string
   signal?: AbortSignal
 }
 
@@ -83,6 +93,8 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
 
   if (request.ifRevision !== undefined) headers['if-match'] = `"${request.ifRevision}"`
 
+  if (request.lastEventId !== undefined) headers['last-event-id'] = request.lastEventId
+
   let response: Response
   try {
     response = await target.send(target.base + path, {
@@ -97,6 +109,9 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
   // A 503 of /readyz carries a report, not a problem: the report is what the caller asked for.
   const isReport = response.status === 503 && route.path === '/readyz' && !isProblem(response)
   if (!response.ok && !isReport) throw await errorFromResponse(response, where)
+  if (mediaType === 'text/event-stream') {
+    return readEvents(response, (error) => unreachable(error, target.base, request.signal))
+  }
   try {
     return mediaType !== undefined ? await download(response, where) : await json(response, where)
   } catch (error) {

@@ -76,6 +76,7 @@ export {
   type Routes,
   routes,
 } from './routes.js'
+export { StreamEvent } from './stream-routes.js'
 export { nearest } from './strings.js'
 export {
   isFinishedTask,

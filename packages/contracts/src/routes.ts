@@ -12,6 +12,7 @@ import { LogQuery, LogReply } from './logs.js'
 import { taskRoutes } from './task-routes.js'
 import { usageRoutes } from './usage-routes.js'
 import { Worker } from './workers.js'
+import { streamRoutes } from './stream-routes.js'
 import { verbRoutes } from './verb-routes.js'
 import { webhookRoutes } from './webhook-routes.js'
 
@@ -30,8 +31,8 @@ export interface Route {
   /** Takes If-Match, and answers an ETag. */
   ifMatch?: true
   status: number
-  /** A JSON schema, or the media type of a reply of bytes. */
-  reply: z.ZodType | 'image/png' | 'application/octet-stream'
+  /** A JSON schema, or the media type of a reply of bytes or of server-sent events. */
+  reply: z.ZodType | 'image/png' | 'application/octet-stream' | 'text/event-stream'
   /** Another form of the same reply, which `format` in the query asks for. */
   replyAlso?: 'text/csv'
   /** A key of the reply that is told this once: a repeat under an Idempotency-Key answers null there, and it is not stored. */
@@ -104,6 +105,7 @@ export const routes = {
   },
   getJob: { method: 'GET', path: '/jobs/:id', scope: 'read', summary: 'One job', params: Id, status: 200, reply: Job },
   ...verbRoutes,
+  ...streamRoutes,
   listEvents: {
     method: 'GET',
     path: '/jobs/:id/events',

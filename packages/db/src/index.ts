@@ -21,6 +21,7 @@ export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError, type TaskFence } from './fence.js'
 export { answerOnce, forgetReplies, type IdempotentRequest, type StoredReply } from './idempotency.js'
 export { countQueued, createJob, createJobs, getJob, listEvents, matchJobs, type NewJob } from './jobs.js'
+export { jobMarks, type JobMarks } from './job-changes.js'
 export {
   createKey,
   getKey,
@@ -54,7 +55,7 @@ export { databaseTime, type Retention, retireCheckpoints, setPinned, unreference
 export { claimTask, type ClaimedTask, finishTask, renewTaskLease, type TaskEnd } from './task-leases.js'
 export { cancelTask, createTask, getTask, listTasks, type NewTask, type TaskFilter } from './tasks.js'
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
-export { addSample, getSample, listSamples, type NewSample, type StoredSample } from './samples.js'
+export { addSample, getSample, listSamples, type NewSample, samplesFrom, type StoredSample } from './samples.js'
 export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
 export { readJobUsage, readUsage } from './usage.js'
 export { askJob, type Asked, refusal, setArchived } from './verbs.js'

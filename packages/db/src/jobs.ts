@@ -114,9 +114,9 @@ export async function matchJobs(db: Database, match: JobMatch): Promise<string[]
   return rows.map(({ id }) => id)
 }
 
-/** Every transition, oldest first; empty for an unknown job. */
-export async function listEvents(db: Database, jobId: string): Promise<JobEvent[]> {
-  const rows = await db.prisma.jobEvent.findMany({ where: { jobId }, orderBy: { seq: 'asc' } })
+/** Every event behind a number, oldest first; empty for an unknown job. */
+export async function listEvents(db: Database, jobId: string, after = 0): Promise<JobEvent[]> {
+  const rows = await db.prisma.jobEvent.findMany({ where: { jobId, seq: { gt: after } }, orderBy: { seq: 'asc' } })
   return rows.map((row) =>
     JobEvent.parse({
       seq: row.seq,

@@ -1,6 +1,6 @@
 import { AppError, Sample } from '@kantor/contracts'
 import { type Page, type PageQuery, readStepCursor, stepCursor, toPage } from './cursor.js'
-import type { Database } from './database.js'
+import { type Database, query } from './database.js'
 import { type Fence, sequencedTransaction } from './fence.js'
 
 export interface StoredSample extends Sample {
@@ -86,6 +86,16 @@ export async function listSamples(db: Database, jobId: string, options: PageQuer
     take: options.limit + 1,
   })
   return toPage(rows, options.limit, toSample, stepCursor)
+}
+
+/** In the order of their listing, from the n-th on, at most 1000; null in place of one that a later attempt rolled back past. */
+export async function samplesFrom(db: Database, jobId: string, n: number): Promise<(Sample | null)[]> {
+  const rows = await query<SampleRow & { effective: boolean }>(
+    db,
+    `SELECT ${columns}, effective FROM sample WHERE job_id = $1 ORDER BY created_at, id OFFSET $2 LIMIT 1000`,
+    [jobId, n],
+  )
+  return rows.map((row) => (row.effective ? toSample(row) : null))
 }
 
 /** Any sample by its id, rolled back or not: a link that was given out keeps working. */
