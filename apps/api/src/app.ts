@@ -15,6 +15,7 @@ import { serveOpenApi } from './plugins/openapi.js'
 import { useSecurityHeaders } from './plugins/security-headers.js'
 import { useZod } from './plugins/zod.js'
 import { accessRoutes } from './routes/access.js'
+import { alertRoutes } from './routes/alerts.js'
 import { artifactRoutes } from './routes/artifacts.js'
 import { curveRoutes } from './routes/curve.js'
 import { datasetRoutes } from './routes/datasets.js'
@@ -79,6 +80,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   taskRoutes(app)
   usageRoutes(app)
   webhookRoutes(app, deps)
+  alertRoutes(app)
   workerRoutes(app)
   accessRoutes(app)
   serveHealth(app, deps)

@@ -1,4 +1,4 @@
-import { type Database, drawTickets, forgetDeliveries, tryLead } from '@kantor/db'
+import { type Database, drawTickets, forgetDeliveries, tryLead, watchAlerts } from '@kantor/db'
 import type { Ticket, TicketQueue } from '@kantor/queue'
 import { crashpoint, type Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
@@ -26,6 +26,8 @@ export interface DispatcherOptions {
   allowPrivateWebhooks?: boolean
   /** Between looks for events that webhooks wait for. */
   deliverEveryMs?: number
+  /** Between looks at the jobs that alert rules watch. */
+  watchEveryMs?: number
   /** Between looks at the object store for litter. */
   collectEveryMs?: number
   /** Between tries to become the leader. */
@@ -69,7 +71,7 @@ const REST_MS = 50
 /** Loops of their own, because a queue that is away must not keep expired leases from being taken back. */
 async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSignal): Promise<void> {
   const { db, queue, store, log, drawEveryMs = 1_000, reconcileEveryMs = 10_000, collectEveryMs = 3_600_000 } = options
-  const { deliverEveryMs = 1_000, allowPrivateWebhooks: allowPrivate = false } = options
+  const { deliverEveryMs = 1_000, watchEveryMs = 10_000, allowPrivateWebhooks: allowPrivate = false } = options
   // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for 20 s.
   let undelivered: Ticket[] = []
   const drawing = repeat(
@@ -97,5 +99,8 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
     do numSent = await deliverOnce(db, { allowPrivate })
     while (numSent > 0 && !signal.aborted)
   })
-  await Promise.all([drawing, reconciling, collecting, delivering])
+  const watching = repeat({ name: 'alerts', everyMs: watchEveryMs, signal, log }, async () => {
+    await watchAlerts(db)
+  })
+  await Promise.all([drawing, reconciling, collecting, delivering, watching])
 }

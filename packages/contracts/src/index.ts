@@ -1,6 +1,7 @@
 export { AuditEntry, Session } from './access-routes.js'
 export { CriticKind, GeneratorKind, IMAGE_SIZES, Model } from './architectures.js'
 export { Checkpoint, Sample } from './artifacts.js'
+export { Alert, type AlertCondition, AlertRule, CreateAlertRule, PatchAlertRule } from './alerts.js'
 export { Attempt } from './attempts.js'
 export { operationsPerGeneratorStep } from './cost.js'
 export {

@@ -14,6 +14,7 @@ import { usageRoutes } from './usage-routes.js'
 import { Worker } from './workers.js'
 import { streamRoutes } from './stream-routes.js'
 import { verbRoutes } from './verb-routes.js'
+import { alertRoutes } from './alert-routes.js'
 import { webhookRoutes } from './webhook-routes.js'
 
 /** One endpoint: the API's handler, the client's method, OpenAPI and the CLI are all made from this. */
@@ -222,6 +223,7 @@ export const routes = {
   ...taskRoutes,
   ...usageRoutes,
   ...webhookRoutes,
+  ...alertRoutes,
   listDatasets: {
     method: 'GET',
     path: '/datasets',

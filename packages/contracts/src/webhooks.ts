@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What a webhook can be told of: a job came into that state. `job.queued` is a job that waits again, not its submission. */
+/** What a webhook can be told of: a job came into that state. `job.queued` is a job that waits again, not its submission; `alert.fired`: an alert rule found something. */
 export const WebhookEvent = z.enum([
   'job.running',
   'job.queued',
@@ -9,6 +9,7 @@ export const WebhookEvent = z.enum([
   'job.stopped',
   'job.cancelled',
   'job.failed',
+  'alert.fired',
 ])
 export type WebhookEvent = z.infer<typeof WebhookEvent>
 

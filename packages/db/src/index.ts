@@ -1,4 +1,5 @@
 export { appendAudit, listAudit, type NewAuditEntry } from './audit.js'
+export { createAlertRule, deleteAlertRule, listAlertRules, listAlerts, patchAlertRule } from './alert-rules.js'
 export { listAttempts } from './attempt-list.js'
 export type { AttemptEnd } from './attempts.js'
 export {
@@ -71,3 +72,4 @@ export {
 } from './workers.js'
 export { forgetDeliveries, listDeliveries, noteDelivery, takeDueDeliveries } from './webhook-deliveries.js'
 export { createWebhook, deleteWebhook, getWebhook, listWebhooks, patchWebhook, webhookSecret } from './webhooks.js'
+export { watchAlerts } from './watch-alerts.js'
