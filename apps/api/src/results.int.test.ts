@@ -120,7 +120,7 @@ describe('samples and checkpoints', () => {
   test.each([
     ['sample', () => sample, png, 'image/png', 'step-300.png'],
     ['checkpoint', () => checkpoint, tensors, 'application/octet-stream', 'step-300.safetensors'],
-  ] as const)('a %s arrives whole, hashed, and as a file', async (_, row, bytes, type, ending) => {
+  ] as const)('S7: a %s arrives whole, hashed, and as a file', async (_, row, bytes, type, ending) => {
     const response = await rig.ask({ url: row().url, headers: { 'accept-encoding': 'gzip, br' } })
 
     expect(response.statusCode).toBe(200)

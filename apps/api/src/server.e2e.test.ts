@@ -79,7 +79,7 @@ describe('the api process', () => {
     expect(await started.exited).toBe(1)
   })
 
-  test('E1: waits for a database that is not up yet', async () => {
+  test('E1, S10: waits for a database that is not up yet, and tells no password', async () => {
     const refused = createServer().listen(0, '127.0.0.1')
     await once(refused, 'listening')
     const { port } = refused.address() as AddressInfo

@@ -20,7 +20,7 @@ describe('trainerEnvironment', () => {
   }
   const device = { deviceClass: 'cpu', threads: 1 } as const
 
-  test('names what may pass; no credential does', () => {
+  test('S10: names what may pass; no credential does', () => {
     const environment = trainerEnvironment({ deviceClass: 'gpu', threads: 2 }, source)
 
     expect(JSON.stringify(environment)).not.toContain('secret')

@@ -16,6 +16,16 @@ describe('createLogger', () => {
     expect(line?.['time']).toMatch(/^\d{4}-\d\d-\d\dT/)
   })
 
+  test('S9: a name with line breaks and escapes stays one line of JSON', () => {
+    const lines: string[] = []
+    const log = createLogger({ logLevel: 'info' }, 'test', { write: (line: string) => void lines.push(line) })
+    log.info({ name: 'x\r\n{"level":"fatal"}\u001b[31m' }, 'submitted')
+
+    expect(lines).toHaveLength(1)
+    // oxlint-disable-next-line no-control-regex
+    expect(lines[0]!.trimEnd()).not.toMatch(/[\u0000-\u001f]/)
+  })
+
   test('keeps to its level', () => {
     const lines = record('warn', (log) => {
       log.info('quiet')
@@ -25,7 +35,7 @@ describe('createLogger', () => {
     expect(lines.map((line) => line['msg'])).toEqual(['loud'])
   })
 
-  test('no secret is written, wherever it stands', () => {
+  test('S10: no secret is written, wherever it stands', () => {
     const text = JSON.stringify(
       record('info', (log) => {
         log.info(
@@ -34,11 +44,14 @@ describe('createLogger', () => {
         )
         log.info({ req: { headers: { authorization: 'hunter2', cookie: 'hunter2' } } }, 'headers')
         log.error(new Error('connect to postgresql://kantor:hunter2@db:5432/kantor failed'), 'in a message')
+        log.info({ body: { token: 'hunter2', secret: 'hunter2' } }, 'a body')
+        log.info(`kantor_session=${'c0ffee'.repeat(3)}; GET /b/k?X-Amz-Signature=hunter2&X-Amz-Credential=hunter2%2Fs3`)
         log.info('the key kantor_01abc_hunter2AZaz09-_ and Authorization: Bearer hunter2')
       }),
     )
 
     expect(text).not.toContain('hunter2')
+    expect(text).not.toContain('c0ffee')
     expect(text).toContain('postgresql://kantor:[redacted]@db:5432/kantor')
   })
 })

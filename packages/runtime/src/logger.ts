@@ -6,6 +6,8 @@ export type Logger = pino.Logger
 const redacted = [
   'authorization',
   'cookie',
+  'token',
+  'secret',
   'apiKey',
   'password',
   'secretAccessKey',
@@ -14,9 +16,12 @@ const redacted = [
   'redisUrl',
 ]
 
-/** Keys of ours, bearer tokens and passwords inside URLs, wherever they stand in a finished line. */
+/** Keys and sessions of ours, bearer tokens, signatures and passwords inside URLs, wherever they stand in a finished line. */
 const secretsInText: [RegExp, string][] = [
   [/kantor_[A-Za-z0-9]+_[A-Za-z0-9_-]+/g, 'kantor_[redacted]'],
+  [/\b(kantor_session)=[0-9a-f]+/g, '$1=[redacted]'],
+  // Whoever holds a signed address holds the object.
+  [/\b(X-Amz-(?:Signature|Credential|Security-Token))=[^&\s"]+/gi, '$1=[redacted]'],
   [/\b(Bearer) [A-Za-z0-9._~+/=-]+/gi, '$1 [redacted]'],
   [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"]*):[^\s@/"]+@/gi, '$1:[redacted]@'],
 ]
