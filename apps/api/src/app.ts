@@ -18,6 +18,7 @@ import { accessRoutes } from './routes/access.js'
 import { alertRoutes } from './routes/alerts.js'
 import { artifactRoutes } from './routes/artifacts.js'
 import { curveRoutes } from './routes/curve.js'
+import { curvesQueryRoutes } from './routes/curves-query.js'
 import { datasetRoutes } from './routes/datasets.js'
 import { dossierRoutes } from './routes/dossier.js'
 import { jobRoutes } from './routes/jobs.js'
@@ -72,6 +73,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   jobRoutes(app)
   verbRoutes(app)
   curveRoutes(app, deps)
+  curvesQueryRoutes(app, deps)
   logRoutes(app, deps)
   dossierRoutes(app, deps)
   streamRoutes(app, deps)

@@ -130,7 +130,7 @@ function mediaOf(type: keyof typeof streamed) {
 
 function schemaOf(name: RouteName, route: Route) {
   const { reply } = route
-  const success = typeof reply === 'string' ? mediaOf(reply) : withOtherForm(reply, route.replyAlso)
+  const success = typeof reply === 'string' ? mediaOf(reply) : inOtherForms(reply, route.replyAlso)
   return {
     operationId: name,
     summary: route.summary,
@@ -146,10 +146,13 @@ function schemaOf(name: RouteName, route: Route) {
   }
 }
 
-const withOtherForm = (reply: z.ZodType, other: string | undefined) =>
-  other === undefined
+const inOtherForms = (reply: z.ZodType, others: Route['replyAlso']) =>
+  others === undefined
     ? reply
     : {
         description: 'In the form that `format` asks for',
-        content: { 'application/json': { schema: reply }, [other]: { schema: z.string() } },
+        content: {
+          'application/json': { schema: reply },
+          ...Object.fromEntries(others.map((type) => [type, { schema: z.string() }])),
+        },
       }

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Checkpoint, CurveReply, Sample } from '@kantor/contracts'
+import type { Checkpoint, CurveReply, CurvesReply, Sample } from '@kantor/contracts'
 import {
   addCheckpoint,
   addSample,
@@ -14,7 +14,7 @@ import {
   quarantineCheckpoint,
 } from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
-import { aPoint, claim, openRig, replyOf, type Rig, sha256, submit } from '../tests/rig.js'
+import { aBody, aPoint, claim, openRig, replyOf, type Rig, sha256, submit } from '../tests/rig.js'
 
 let services: Services
 let rig: Rig
@@ -82,6 +82,82 @@ describe('GET /jobs/:id/curve', () => {
     expect(zipped.headers['content-encoding']).toBe('gzip')
     expect(gunzipSync(zipped.bytes).toString()).toBe(plain.body)
     expect(zipped.bytes.length).toBeLessThan(plain.bytes.length / 2)
+  })
+})
+
+describe('curves as text, and of many jobs', () => {
+  test('CSV and NDJSON hold what the JSON holds, non-finite values by name and by kind', async () => {
+    const other = await claim(rig.db, await submit(rig))
+    await appendPoints(
+      rig.db,
+      other,
+      [1, NaN, Infinity, -Infinity].map((value, i) => aPoint(i + 1, value)),
+    )
+    const url = `/jobs/${other.jobId}/curve?metrics=w_estimate&x=critic_step&smooth=median:3`
+    const csv = await rig.ask({ url: `${url}&format=csv` })
+    const ndjson = await rig.ask({ url: `${url}&format=ndjson` })
+
+    expect(csv.headers['content-type']).toBe('text/csv; charset=utf-8')
+    expect(csv.body.split('\r\n')).toEqual([
+      'series,attempt,x,last,min,max,mean,n,bad,nan,posInf,negInf,smooth,at',
+      'w_estimate,,1,1,1,1,1,1,0,0,0,0,1,5',
+      'w_estimate,,2,NaN,,,,0,1,1,0,0,1,10',
+      'w_estimate,,3,Infinity,,,,0,1,0,1,0,,15',
+      'w_estimate,,4,-Infinity,,,,0,1,0,0,1,,20',
+      '',
+    ])
+    expect(ndjson.headers['content-type']).toMatch('application/x-ndjson')
+    const lines = ndjson.body.trim().split('\n')
+    expect(lines.map((line) => (JSON.parse(line) as { last: unknown }).last)).toEqual([
+      1,
+      'NaN',
+      'Infinity',
+      '-Infinity',
+    ])
+  })
+
+  test('a finished job may be kept by a browser for minutes, a live one never', async () => {
+    const over = await claim(rig.db, await submit(rig))
+    await markRunning(rig.db, over)
+    const look = () => rig.ask({ url: `/jobs/${over.jobId}/curve` })
+    const before = await look()
+    await finishAttempt(rig.db, over, { to: 'failed', reason: 'trainer_error' })
+    const after = await look()
+
+    expect(before.headers['cache-control']).toBe('private, no-cache')
+    expect(after.headers['cache-control']).toBe('private, max-age=300, immutable')
+    expect(after.headers['etag']).not.toBe(before.headers['etag'])
+  })
+
+  test('many curves share a resolution; those that cannot be compared are refused with the keys that differ', async () => {
+    const [short, long] = [await claim(rig.db, await submit(rig)), await claim(rig.db, await submit(rig))]
+    const clipped = await submit(rig, { spec: { ...aBody().spec, objective: { kind: 'wgan-clip', clip: 0.02 } } })
+    for (const [on, length] of [[short, 10] as const, [long, 1000] as const]) {
+      await appendPoints(
+        rig.db,
+        on,
+        Array.from({ length }, (_, i) => aPoint(i + 1, -(i + 2))),
+      )
+    }
+    const ask = (payload: object) => rig.ask({ method: 'POST', url: '/curves/query', payload })
+
+    const both = await ask({ jobIds: [short.jobId, long.jobId], maxPoints: 100, normalize: 'first' })
+    const { resolution, items } = replyOf('queryCurves', both) as CurvesReply
+    expect(resolution).toBe(16)
+    expect(items.map((item) => item.series.w_estimate?.x.length)).toEqual([1, 63])
+    expect(items[0]).toMatchObject({
+      scale: { w_estimate: 6.5 },
+      series: { w_estimate: { mean: [-1], min: [-11 / 6.5] } },
+    })
+    const refused = await ask({ jobIds: [short.jobId, clipped.id] })
+    expect(refused.statusCode).toBe(422)
+    expect(refused.json()).toMatchObject({
+      code: 'not-comparable',
+      errors: [{ pointer: '/jobIds/1', message: expect.stringContaining('objective/clip') }],
+    })
+    expect((await ask({ jobIds: [short.jobId, clipped.id], requireComparable: false })).statusCode).toBe(200)
+    expect((await ask({ jobIds: [randomUUID()] })).statusCode).toBe(404)
+    expect((await ask({ jobIds: [short.jobId, short.jobId] })).statusCode).toBe(422)
   })
 })
 

@@ -43,7 +43,7 @@ function aView({ points, attempt = 1, resolution = 1, progress = null }: Given):
     },
     curve: {
       jobId: '',
-      x: 'generator_step',
+      x: 'gen_step',
       resolution,
       seq: 1,
       complete: false,

@@ -29,7 +29,7 @@ function replyOf(
     series.bad.push(0)
   }
   const marks: CurveReply['marks'] = []
-  return { jobId, x: 'generator_step', resolution, seq, complete: false, reset, series: { w_estimate: series }, marks }
+  return { jobId, x: 'gen_step', resolution, seq, complete: false, reset, series: { w_estimate: series }, marks }
 }
 
 const aReply = (steps: number[], seq: number) =>

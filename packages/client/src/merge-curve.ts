@@ -1,7 +1,18 @@
 import { type CurveReply, type CurveSeries, type SeriesName, seriesNames } from '@kantor/contracts'
 
-type Columns = Required<CurveSeries>
-const columnNames = ['x', 'last', 'min', 'max', 'mean', 'n', 'bad', 'smooth'] as const satisfies (keyof CurveSeries)[]
+type Columns = Required<Omit<CurveSeries, 'nonFinite'>>
+type NonFinite = NonNullable<CurveSeries['nonFinite']>
+const columnNames = [
+  'x',
+  'last',
+  'min',
+  'max',
+  'mean',
+  'n',
+  'bad',
+  'smooth',
+  'at',
+] as const satisfies (keyof CurveSeries)[]
 
 /**
  * What a reader holds after a reply: the reply itself at first, later the buckets held with those of the reply laid over them by `x`.
@@ -43,12 +54,24 @@ function overlay(head: CurveSeries, tail: CurveSeries, over: CurveSeries): Curve
   }
   const result: Record<string, unknown[]> = {}
   for (const name of columnNames) {
-    if (name === 'smooth' && over.smooth === undefined && head.smooth === undefined) continue
+    if (over[name] === undefined && head[name] === undefined) continue
+    if ((over[name]?.length ?? 0) === 0 && (head[name]?.length ?? 0) === 0 && (tail[name]?.length ?? 0) === 0) {
+      result[name] = []
+      continue
+    }
     const rest = order.map(([source, index]) => source[name]?.[index] ?? null)
     const start: unknown[] = head[name] ?? head.x.map(() => null)
     result[name] = [...start, ...rest]
   }
-  return result as unknown as CurveSeries
+  const nonFinite = overlayKinds([...(head.nonFinite ?? []), ...(tail.nonFinite ?? [])], over)
+  return { ...result, ...(nonFinite.length > 0 && { nonFinite }) } as unknown as CurveSeries
+}
+
+/** Of a bucket that the reply has, the reply tells. */
+function overlayKinds(held: NonFinite, over: CurveSeries): NonFinite {
+  const replaced = new Set(over.x)
+  const kept = held.filter(({ x }) => !replaced.has(x))
+  return [...kept, ...(over.nonFinite ?? [])].sort((a, b) => a.x - b.x)
 }
 
 const cut = (series: CurveSeries, below: number): CurveSeries =>
@@ -59,7 +82,9 @@ function slice(series: CurveSeries, from: number, to: number): CurveSeries {
     const column = series[name]
     return column === undefined ? [] : [[name, column.slice(from, to)]]
   })
-  return Object.fromEntries(entries) as Columns
+  const [first, last] = [series.x[from] ?? Infinity, series.x[to - 1] ?? -Infinity]
+  const nonFinite = series.nonFinite?.filter(({ x }) => x >= first && x <= last)
+  return { ...(Object.fromEntries(entries) as Columns), ...(nonFinite && { nonFinite }) }
 }
 
 /** Index of the first entry that is not below `value`, in ascending `xs`. */

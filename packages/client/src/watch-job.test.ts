@@ -6,7 +6,7 @@ const id = '0198c0de-0000-7000-8000-000000000001'
 
 const curveOf = (seq: number, xs: number[], reset: CurveReply['reset'] = null): CurveReply => ({
   jobId: id,
-  x: 'generator_step',
+  x: 'gen_step',
   resolution: 1,
   seq,
   complete: false,

@@ -29,10 +29,11 @@ export type WireNumber = z.infer<typeof WireNumber>
 export const toWire = (value: number): WireNumber =>
   Number.isFinite(value) ? value : (String(value) as 'NaN' | 'Infinity' | '-Infinity')
 
-/** Columns of one series; entry i of each belongs to the bucket that starts at `x[i]`. */
+/** Columns of one series; entry i of each belongs to the bucket that starts at `x[i]`. What `agg` leaves out is empty. */
 export const CurveSeries = z.object({
-  /** First generator step of the bucket. */
+  /** First generator step of the bucket, or the point's own with `agg=none`. */
   x: z.array(z.int()),
+  /** The newest point's value; the point's own with `agg=none` and `agg=lttb`. */
   last: z.array(WireNumber),
   /** Extremes and mean of the finite values; null when there are none. */
   min: z.array(z.number().nullable()),
@@ -44,16 +45,31 @@ export const CurveSeries = z.object({
   bad: z.array(z.int()),
   /** The filter's value at the bucket's last point, when `smooth` was asked for; null when nothing around it is finite. */
   smooth: z.array(z.number().nullable()).optional(),
+  /** The newest point on the axis that `x` asked for: critic steps done, or seconds since the job began (null where nobody noted it). */
+  at: z.array(z.number().nullable()).optional(),
+  /** What the non-finite points of the buckets that have any are; absent when every point is finite. */
+  nonFinite: z.array(z.object({ x: z.int(), nan: z.int(), posInf: z.int(), negInf: z.int() })).optional(),
 })
 export type CurveSeries = z.infer<typeof CurveSeries>
 
 export const CurveMark = z.object({ step: z.int(), type: z.enum(['rollback', 'checkpoint', 'sample']) })
 export type CurveMark = z.infer<typeof CurveMark>
 
+export const CurveAxis = z.enum(['gen_step', 'critic_step', 'wall'])
+export type CurveAxis = z.infer<typeof CurveAxis>
+
+/**
+ * What a bucket says: everything (`minmax`), its mean, or its newest value; or points instead of buckets: every one (`none`), or those
+ * that keep the line's shape (`lttb`, chosen among extremes).
+ */
+export const CurveAggregate = z.enum(['minmax', 'mean', 'last', 'lttb', 'none'])
+export type CurveAggregate = z.infer<typeof CurveAggregate>
+
 export const CurveReply = z
   .object({
     jobId: z.uuid(),
-    x: z.literal('generator_step'),
+    /** The axis that was asked for. Buckets are of generator steps on every one; the others are the column `at`. */
+    x: CurveAxis,
     /** Generator steps per bucket, a power of two. */
     resolution: z.int(),
     /** Cursor: send it back as `sinceSeq`. */
@@ -63,6 +79,8 @@ export const CurveReply = z
     /** Throw away every bucket from this step on before merging: a resumed attempt rolled back, or the resolution changed. */
     reset: z.object({ fromStep: z.int() }).nullable(),
     series: z.partialRecord(SeriesName, CurveSeries),
+    /** With `attempts=all`: what gave way to later attempts, whole in every reply. */
+    superseded: z.array(z.object({ attempt: z.int(), series: z.partialRecord(SeriesName, CurveSeries) })).optional(),
     marks: z.array(CurveMark),
   })
   .meta({ id: 'Curve' })
@@ -89,7 +107,7 @@ function isWindow(size: number): boolean {
  * `median:101` is the authors' filter. Every filter is computed on raw points around each shown one, before they go into buckets; the window
  * is cut where the curve ends, and what is not finite is left out.
  */
-const Smooth = z.string().transform((value, context): Smoothing | null => {
+export const Smooth = z.string().transform((value, context): Smoothing | null => {
   if (value === 'none') return null
   const [, kind, size] = /^(median|mean|gauss|ema):(\d{1,4}|\d{0,4}\.\d{1,6})$/.exec(value) ?? []
   if (kind === undefined) {
@@ -119,6 +137,12 @@ export const CurveQuery = z.strictObject({
     .optional(),
   maxPoints: wholeNumber(1, 5000).default(1000),
   smooth: Smooth.default(null),
+  agg: CurveAggregate.default('minmax'),
+  x: CurveAxis.default('gen_step'),
+  /** `all` adds what a resumed attempt replaced. */
+  attempts: z.enum(['effective', 'all']).default('effective'),
+  /** One line per bucket and series in `csv` and `ndjson`. */
+  format: z.enum(['json', 'csv', 'ndjson']).default('json'),
 })
 export type CurveQuery = z.infer<typeof CurveQuery>
 export type CurveQueryInput = z.input<typeof CurveQuery>

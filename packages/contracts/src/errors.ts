@@ -25,6 +25,7 @@ export const errorCatalogue = {
   'validation-failed': { status: 422, title: 'The request is not acceptable' },
   'invalid-query': { status: 422, title: 'The query is not acceptable' },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key stands for another request' },
+  'not-comparable': { status: 422, title: 'These curves cannot be compared' },
   'too-complex': { status: 422, title: 'The body is nested too deep or holds too many keys' },
   'headers-too-large': { status: 431, title: 'The headers are too many or too long' },
   'rate-limited': { status: 429, title: 'Too many requests' },

@@ -4,7 +4,10 @@ export { Checkpoint, Sample } from './artifacts.js'
 export { Alert, type AlertCondition, AlertRule, CreateAlertRule, PatchAlertRule } from './alerts.js'
 export { Attempt } from './attempts.js'
 export { operationsPerGeneratorStep } from './cost.js'
+export { comparedKeys, CurveItem, CurvesQuery, CurvesReply } from './curves-query.js'
 export {
+  CurveAggregate,
+  CurveAxis,
   CurveMark,
   type CurvePoint,
   CurveQuery,

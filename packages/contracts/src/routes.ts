@@ -3,6 +3,7 @@ import { accessRoutes } from './access-routes.js'
 import { Checkpoint, Sample } from './artifacts.js'
 import { Attempt } from './attempts.js'
 import { CurveQuery, CurveReply } from './curve.js'
+import { curvesRoutes } from './curves-query.js'
 import { Dataset } from './datasets.js'
 import { Dossier } from './dossier.js'
 import { CreateJob, CreateJobs, Job, JobEvent } from './job.js'
@@ -34,8 +35,8 @@ export interface Route {
   status: number
   /** A JSON schema, or the media type of a reply of bytes or of server-sent events. */
   reply: z.ZodType | 'image/png' | 'application/octet-stream' | 'text/event-stream'
-  /** Another form of the same reply, which `format` in the query asks for. */
-  replyAlso?: 'text/csv'
+  /** Other forms of the same reply, which `format` in the query asks for. */
+  replyAlso?: readonly ('text/csv' | 'application/x-ndjson')[]
   /** A key of the reply that is told this once: a repeat under an Idempotency-Key answers null there, and it is not stored. */
   shownOnce?: string
 }
@@ -149,11 +150,12 @@ export const routes = {
     method: 'GET',
     path: '/jobs/:id/curve',
     scope: 'read',
-    summary: 'The training curve in min/max buckets; poll with sinceSeq and resolution',
+    summary: 'The training curve in buckets or points; poll with sinceSeq and resolution',
     params: Id,
     query: CurveQuery,
     status: 200,
     reply: CurveReply,
+    replyAlso: ['text/csv', 'application/x-ndjson'],
   },
   listSamples: {
     method: 'GET',
@@ -224,6 +226,7 @@ export const routes = {
   ...usageRoutes,
   ...webhookRoutes,
   ...alertRoutes,
+  ...curvesRoutes,
   listDatasets: {
     method: 'GET',
     path: '/datasets',

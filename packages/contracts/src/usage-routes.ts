@@ -12,7 +12,7 @@ export const usageRoutes = {
     query: UsageQuery,
     status: 200,
     reply: Usage,
-    replyAlso: 'text/csv',
+    replyAlso: ['text/csv'],
   },
   getJobUsage: {
     method: 'GET',

@@ -12,7 +12,7 @@ export {
   type StoredCheckpoint,
 } from './checkpoints.js'
 export { eachPoint, type StoredPoint } from './curve/points.js'
-export { readCurve } from './curve/read.js'
+export { curveVersion, readCurve, readCurves } from './curve/read.js'
 export { appendPoints, rollbackCurve } from './curve/write.js'
 export type { Page, PageQuery } from './cursor.js'
 export { type Database, joinedTransaction, openDatabase, type OpenDatabaseOptions } from './database.js'

@@ -44,10 +44,11 @@ export class HeldCurve {
 export const contentOf = (reply: CurveReply): Record<string, Bucket[]> =>
   Object.fromEntries(Object.entries(reply.series).map(([name, columns]) => [name, toBuckets(columns)]))
 
-const toBuckets = (columns: CurveSeries): Bucket[] =>
-  columns.x.map((_, i) =>
-    Object.fromEntries(Object.entries(columns).map(([column, values]) => [column, (values as unknown[])[i]])),
-  )
+const toBuckets = ({ nonFinite = [], ...columns }: CurveSeries): Bucket[] =>
+  columns.x.map((x, i) => ({
+    ...Object.fromEntries(Object.entries(columns).map(([column, values]) => [column, (values as unknown[])[i]])),
+    kinds: nonFinite.find((kinds) => kinds.x === x),
+  }))
 
 interface Range {
   from?: number | undefined
@@ -84,10 +85,18 @@ export function expectedBuckets(
       max: finite.length === 0 ? null : Math.max(...finite) + 0,
       n: finite.length,
       bad: values.length - finite.length,
+      kinds: finite.length === values.length ? undefined : kindsOf(x, values),
       ...(window !== null && { smooth: median(around.filter(Number.isFinite)) }),
     }
   })
 }
+
+const kindsOf = (x: number, values: number[]) => ({
+  x,
+  nan: values.filter(Number.isNaN).length,
+  posInf: values.filter((value) => value === Infinity).length,
+  negInf: values.filter((value) => value === -Infinity).length,
+})
 
 function median(values: number[]): number | null {
   const sorted = [...values].sort((a, b) => a - b)

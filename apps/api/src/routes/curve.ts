@@ -1,23 +1,37 @@
 import { createHash } from 'node:crypto'
-import type { CurveReply } from '@kantor/contracts'
-import { readCurve } from '@kantor/db'
+import type { CurveQuery } from '@kantor/contracts'
+import { curveVersion, readCurve } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
+import { toCsv, toNdjson } from '../curve-text.js'
 import type { ApiDeps } from '../deps.js'
 import { register } from '../register.js'
 
-/** An idle poll costs one small query: with the newest `sinceSeq` nothing is aggregated, and the reply is a 304. */
+/**
+ * Of a job that is over nothing changes but its marks, when a checkpoint is found damaged or its record is deleted: a copy is good for five
+ * minutes without asking.
+ */
+const FINISHED = 'private, max-age=300, immutable'
+const LIVE = 'private, no-cache'
+
+/** An idle poll costs one look at the job's row: the tag follows from it, before any point is read. */
 export function curveRoutes(app: FastifyInstance, { db }: ApiDeps): void {
   register(app, 'getCurve', async ({ params, query, request, reply }) => {
-    const curve = await readCurve(db, params.id, query)
-    const etag = entityTag(curve, query)
-    reply.header('etag', etag).header('cache-control', 'private, no-cache')
     const held = request.headers['if-none-match']?.split(',').map((tag) => tag.trim())
-    return held?.includes(etag) ? reply.code(304).send() : curve
+    const known = await curveVersion(db, params.id)
+    const describe = ({ seq, complete }: { seq: number; complete: boolean }) =>
+      reply
+        .header('etag', entityTag(params.id, { seq, complete }, query))
+        .header('cache-control', complete ? FINISHED : LIVE)
+    if (held?.includes(entityTag(params.id, known, query))) return describe(known).code(304).send()
+    const curve = await readCurve(db, params.id, query)
+    describe(curve)
+    if (query.format === 'csv') return reply.type('text/csv; charset=utf-8').send(toCsv(curve))
+    if (query.format === 'ndjson') return reply.type('application/x-ndjson').send(toNdjson(curve))
+    return curve
   })
 }
 
-/** `seq` moves with the points; the end of a job and a quarantined checkpoint change a reply without it. */
-function entityTag(curve: CurveReply, query: unknown): string {
-  const rest = JSON.stringify([query, curve.complete, curve.marks])
-  return `W/"${curve.jobId}:${curve.seq}:${createHash('sha256').update(rest).digest('base64url').slice(0, 16)}"`
+function entityTag(jobId: string, { seq, complete }: { seq: number; complete: boolean }, query: CurveQuery): string {
+  const hash = createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 16)
+  return `W/"${jobId}:${seq}:${complete ? 'over' : 'live'}:${hash}"`
 }

@@ -4,7 +4,7 @@ import { curveFigures } from './curve-figures.js'
 
 const aCurve = (mean: (number | null)[]): CurveReply => ({
   jobId: '0198c0de-0000-7000-8000-000000000001',
-  x: 'generator_step',
+  x: 'gen_step',
   resolution: 1,
   seq: 1,
   complete: true,

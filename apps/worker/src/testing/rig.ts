@@ -1,7 +1,7 @@
 // What the tests of whole attempts share: a migrated database, a directory store, a small synthetic data set, jobs on it.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CurveReply, type Job, JobSpec, seriesNames, type StartFrom } from '@kantor/contracts'
+import { CurveQuery, type CurveReply, type Job, JobSpec, seriesNames, type StartFrom } from '@kantor/contracts'
 import {
   createJob,
   type Database,
@@ -65,7 +65,11 @@ export async function openRig(databaseUrl: string, directory: string): Promise<R
     deps: (workerId) => ({ db, store, log, workerId, dataDir, leaseSeconds: LEASE_SECONDS, stallSeconds: 600, device }),
     submit: (over = {}, startFrom) => submit(db, dataset, over, startFrom),
     async curve(jobId) {
-      const reply = await readCurve(db, jobId, { metrics: seriesNames, resolution: 1, maxPoints: 5000, smooth: null })
+      const reply = await readCurve(
+        db,
+        jobId,
+        CurveQuery.parse({ metrics: seriesNames.join(','), resolution: '1', maxPoints: '5000' }),
+      )
       return reply.series
     },
     async weights(jobId) {

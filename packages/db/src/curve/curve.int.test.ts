@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { CurveQuery, type CurveQueryInput, seriesNames } from '@kantor/contracts'
+import { CurveQuery, type CurveQueryInput, seriesNames, toWire } from '@kantor/contracts'
 import { startServices } from '@kantor/testing'
 import {
   aCheckpoint,
@@ -82,6 +82,10 @@ describe('the curve', () => {
       mean: [3, 4],
       n: [2, 3],
       bad: [1, 1],
+      nonFinite: [
+        { x: 0, nan: 1, posInf: 0, negInf: 0 },
+        { x: 4, nan: 0, posInf: 1, negInf: 0 },
+      ],
     })
   })
 
@@ -98,6 +102,78 @@ describe('the curve', () => {
     expect(series.w_estimate).toMatchObject({ x: [2, 3], last: [1, 8], smooth: [8, 2] })
     const whole = await read(job.id, { smooth: 'median:3', metrics: 'w_estimate' })
     expect(whole.series.w_estimate?.smooth).toEqual([5, 8, 2, 7, 3, 5])
+  })
+
+  test('gives means, newest values, points, or the points that keep its shape', async () => {
+    const { job, fence } = await start()
+    const values = Array.from({ length: 3000 }, (_, i) => (i === 1234 ? 50 : i === 2222 ? -Infinity : Math.sin(i / 40)))
+    await appendPoints(
+      db,
+      fence,
+      values.map((value, i) => aPoint(i + 1, value)),
+    )
+    const w = async (query: CurveQueryInput) =>
+      (await read(job.id, { metrics: 'w_estimate', ...query })).series.w_estimate!
+
+    const whole = await w({ maxPoints: '50' })
+    expect(await w({ maxPoints: '50', agg: 'mean' })).toEqual({ ...whole, last: [], min: [], max: [] })
+    expect(await w({ maxPoints: '50', agg: 'last' })).toEqual({ ...whole, mean: [], min: [], max: [] })
+    const points = await w({ agg: 'none', from: '1235', to: '2234' })
+    expect(points.last).toEqual(values.slice(1234, 2234).map((value) => toWire(Math.fround(value))))
+    await expect(w({ agg: 'none', from: '1235', to: '2235' })).rejects.toMatchObject({
+      code: 'too-many-points',
+      errors: [{ pointer: 'from' }, { pointer: 'to' }],
+    })
+    const shape = await w({ agg: 'lttb', maxPoints: '50' })
+    expect(shape.x).toHaveLength(50)
+    expect(shape.x).toEqual(shape.x.toSorted((a, b) => a - b))
+    expect(shape.last).toContain(50)
+    expect(values.map(Math.fround)).toEqual(expect.arrayContaining(shape.last))
+  })
+
+  test('smooths what is raw: a filter has the value that its definition gives', async () => {
+    const { job, fence } = await start()
+    const values = [3, NaN, 1, 4, 1, 5, 9, 2, 6]
+    await appendPoints(
+      db,
+      fence,
+      values.map((value, i) => aPoint(i + 1, value)),
+    )
+    const smooth = async (filter: string) =>
+      (await read(job.id, { metrics: 'w_estimate', smooth: filter })).series.w_estimate?.smooth
+
+    const around = (i: number, weight: (distance: number) => number) => {
+      const finite = values.map((value, j) => [value, weight(j - i)] as const).filter(([value]) => !Number.isNaN(value))
+      const total = finite.reduce((sum, [, share]) => sum + share, 0)
+      return finite.reduce((sum, [value, share]) => sum + value * share, 0) / total
+    }
+    const close = (weight: (distance: number) => number) => values.map((_, i) => expect.closeTo(around(i, weight), 5))
+    expect(await smooth('mean:3')).toEqual(close((distance) => (Math.abs(distance) <= 1 ? 1 : 0)))
+    expect(await smooth('ema:0.5')).toEqual(close((distance) => (distance <= 0 ? 0.5 ** -distance : 0)))
+    expect(await smooth('gauss:1.5')).toEqual(
+      close((distance) => (Math.abs(distance) <= 6 ? Math.exp(-0.5 * (distance / 1.5) ** 2) : 0)),
+    )
+  })
+
+  test('has the other axes beside its steps, through the pyramid too', async () => {
+    const { job, fence } = await start()
+    for (const first of [1, 1501]) {
+      await appendPoints(
+        db,
+        fence,
+        Array.from({ length: 1500 }, (_, i) => aPoint(first + i, i)),
+      )
+    }
+
+    for (const maxPoints of ['3000', '20', '1']) {
+      const { x, series, resolution } = await read(job.id, { x: 'critic_step', maxPoints })
+      expect(x).toBe('critic_step')
+      const ends = series.w_estimate!.x.map((step) => Math.min(3000, step + resolution - 1))
+      expect(series.w_estimate!.at).toEqual(ends.map((step) => step * 5))
+    }
+    const seconds = (await read(job.id, { x: 'wall', maxPoints: '20' })).series.w_estimate!.at!
+    expect(seconds.every((value) => value !== null && value >= 0 && value < 600)).toBe(true)
+    expect(seconds).toEqual(seconds.toSorted((a, b) => a! - b!))
   })
 
   test('takes a flush twice without a trace, and keeps the first value of a step', async () => {
@@ -134,6 +210,9 @@ describe('the curve', () => {
 
     expect(reply.series.w_estimate).toMatchObject({ x: [1, 2], last: [1, 20] })
     expect(reply.marks).toEqual([{ step: 1, type: 'rollback' }])
+    const all = await read(job.id, { attempts: 'all', metrics: 'w_estimate' })
+    expect(all.series.w_estimate).toEqual(reply.series.w_estimate)
+    expect(all.superseded).toMatchObject([{ attempt: 1, series: { w_estimate: { x: [2, 3], last: [2, 3] } } }])
     const kept: [number, number][] = []
     await eachPoint(db, job.id, { names: [], attempts: 'all' }, (points) => {
       kept.push(...points.map(({ step, attempt }): [number, number] => [step, attempt]))

@@ -8,7 +8,7 @@ import { filterOf } from './filter.js'
 import { CHUNK, chunkOf, completeRows, FANOUT, MEDIAN_WINDOW, nodeWidth, rowWidth, TOP_LEVEL } from './geometry.js'
 import { Axis, Nodes, raise, raiseAxis } from './nodes.js'
 import { AXIS_SLICE, decodeAxis, decodePart, encodeRow, partBytes, partOffset } from './rollup.js'
-import { columnOf, grouped, join, lowerBound, type Segment } from './segment.js'
+import { columnOf, grouped, join, lowerBound, orderOf, type Segment } from './segment.js'
 import { deleteSegments, insertSegment, readWholeSegments, type Steps, widen } from './segments.js'
 
 const median = filterOf({ kind: 'median', size: MEDIAN_WINDOW })
@@ -64,7 +64,7 @@ async function closeChunk(tx: Transaction, jobId: string, chunk: number): Promis
   const wide = await widen(tx, jobId, own, { before: HALF, after: HALF })
   const segments = (await readWholeSegments(tx, jobId, wide)).filter(({ effective }) => effective)
   const inside = segments.filter(({ steps }) => chunkOf(steps[0]!) === chunk)
-  const axis = axisNodes(inside, own, FANOUT)
+  const axis = axisNodes(inside, [own], FANOUT)
   const names = namesOf(inside)
   const series = names.map((name) => {
     const column = columnOf(segments, name)
@@ -92,14 +92,28 @@ export function pointNodes(
   return nodes
 }
 
-function axisNodes(segments: readonly Segment[], { first, last }: Steps, width: number): Axis {
+/** The other axes over points of these spans. */
+export function axisNodes(segments: readonly Segment[], spans: readonly Steps[], width: number): Axis {
   const size = segments.reduce((sum, { steps }) => sum + steps.length, 0)
+  const criticSteps = new Float64Array(size)
+  const times = new Float64Array(size)
+  const steps = new Int32Array(size)
+  let at = 0
+  for (const segment of segments) {
+    steps.set(segment.steps, at)
+    criticSteps.set(segment.criticSteps, at)
+    times.set(segment.times, at)
+    at += segment.steps.length
+  }
+  const order = orderOf(steps)
+  const ordered = order === null ? steps : steps.map((_, i) => steps[order[i]!]!)
   const axis = new Axis(size)
-  const points = segments.flatMap((segment) =>
-    Array.from(segment.steps, (step, i) => ({ step, criticStep: segment.criticSteps[i]!, time: segment.times[i]! })),
-  )
-  for (const { step, criticStep, time } of points.sort((a, b) => a.step - b.step)) {
-    if (step >= first && step <= last) axis.add(Math.floor(step / width) * width, criticStep, time)
+  for (const { first, last } of spans) {
+    const to = lowerBound(ordered, last + 1)
+    for (let i = lowerBound(ordered, first); i < to; i++) {
+      const from = order === null ? i : order[i]!
+      axis.add(Math.floor(ordered[i]! / width) * width, criticSteps[from]!, times[from]!)
+    }
   }
   return axis
 }

@@ -1,10 +1,23 @@
-import { AppError, CurveMark, type CurveQuery, type CurveReply, isTerminal, type JobState } from '@kantor/contracts'
-import { type Database, transaction, type Transaction } from '../database.js'
-import { readBuckets, toSeries } from './buckets.js'
+import {
+  AppError,
+  type CurveAxis,
+  CurveMark,
+  type CurveQuery,
+  type CurveReply,
+  isTerminal,
+  type JobState,
+} from '@kantor/contracts'
+import { type Database, query as ask, transaction, type Transaction } from '../database.js'
+import { readBuckets, type SeriesBuckets } from './buckets.js'
 import { type Filter, filterOf } from './filter.js'
+import { CHUNK, chunkOf } from './geometry.js'
 import { bucketStart, chooseRange, type CurveRange, type Span, toSpans, withTail } from './range.js'
+import { CANDIDATES, pickPoints } from './lttb.js'
+import type { Axis } from './nodes.js'
 import { lowerBound } from './segment.js'
 import { readSegments, widen } from './segments.js'
+import { readSuperseded } from './superseded.js'
+import { toSeries } from './to-series.js'
 
 /** Raw points that a filter may have to look at. */
 const MAX_RAW_POINTS = 1_000_000
@@ -12,8 +25,21 @@ const MAX_RAW_POINTS = 1_000_000
 /** One snapshot for all statements of a reply. */
 const snapshot = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
+/** What a reader may already have: `seq` moves with all that changes a reply, but for the job's end. AppError `not-found`. */
+export async function curveVersion(db: Database, jobId: string): Promise<{ seq: number; complete: boolean }> {
+  const rows = await ask<{ seq: string; state: JobState }>(
+    db,
+    'SELECT curve_seq AS seq, state FROM job WHERE id = $1',
+    [jobId],
+  )
+  if (!rows[0]) throw noJob(jobId)
+  return { seq: Number(rows[0].seq), complete: isTerminal(rows[0].state) }
+}
+
+const noJob = (jobId: string) => new AppError('not-found', `there is no job ${jobId}`)
+
 /**
- * The curve in buckets, each aggregated from its raw points. With `sinceSeq` and the `resolution` that the client holds, only buckets whose
+ * The curve in buckets, or its points. With `sinceSeq` and the `resolution` that the client holds, only buckets whose
  * content may have changed since: merged by x, after dropping those from `reset.fromStep` on, they give what one full read
  * gives. `marks` is always the whole list, one per type and bucket. AppError `not-found`, `too-many-points`.
  */
@@ -21,31 +47,124 @@ export async function readCurve(db: Database, jobId: string, query: CurveQuery):
   return transaction(db, (tx) => read(tx, jobId, query), snapshot)
 }
 
-async function read(tx: Transaction, jobId: string, query: CurveQuery): Promise<CurveReply> {
-  const { rows } = await tx.query<{ state: JobState; seq: string; lastStep: number; closed: number }>(
-    'SELECT state, curve_seq AS seq, curve_last_step AS "lastStep", curve_closed AS closed FROM job WHERE id = $1',
+/** The same of several jobs at one moment and at one resolution, the finest that fits all of them. */
+export async function readCurves(db: Database, jobIds: readonly string[], query: CurveQuery): Promise<CurveReply[]> {
+  return transaction(
+    db,
+    async (tx) => {
+      const facts = []
+      for (const id of jobIds) facts.push(await factsOf(tx, id))
+      const lastStep = facts.reduce((highest, job) => Math.max(highest, job.lastStep), 0)
+      const { resolution } = chooseRange(query, lastStep)
+      const replies = []
+      for (const id of jobIds) replies.push(await read(tx, id, { ...query, resolution }))
+      return replies
+    },
+    snapshot,
+  )
+}
+
+interface CurveFacts {
+  state: JobState
+  seq: number
+  lastStep: number
+  closed: number
+  /** Milliseconds; null before its first claim. */
+  startedAt: number | null
+}
+
+async function factsOf(tx: Transaction, jobId: string): Promise<CurveFacts> {
+  const { rows } = await tx.query<CurveFacts>(
+    `SELECT state, curve_seq::float8 AS seq, curve_last_step AS "lastStep", curve_closed AS closed,
+       (extract(epoch FROM started_at) * 1000)::float8 AS "startedAt" FROM job WHERE id = $1`,
     [jobId],
   )
-  const job = rows[0]
-  if (!job) throw new AppError('not-found', `there is no job ${jobId}`)
+  if (!rows[0]) throw noJob(jobId)
+  return rows[0]
+}
 
-  const seq = Number(job.seq)
-  const range = chooseRange(query, job.lastStep)
+async function read(tx: Transaction, jobId: string, query: CurveQuery): Promise<CurveReply> {
+  const job = await factsOf(tx, jobId)
+  const { agg, metrics: names } = query
+  const range = await rangeOf(tx, jobId, query, job.lastStep)
   const filter = query.smooth === null ? null : filterOf(query.smooth)
   if (filter !== null && !filter.stored) await assertFewPoints(tx, jobId, range)
-  const { reset, spans } = await select(tx, jobId, query, { range, filter, seq })
+  const { reset, spans } = await select(tx, jobId, query, { range, filter, seq: job.seq })
   const { resolution } = range
-  const request = { names: query.metrics, resolution, spans, closed: job.closed, filter }
-  const buckets = await readBuckets(tx, jobId, request)
+  const { series, axis } = await readBuckets(tx, jobId, { names, resolution, spans, closed: job.closed, filter })
+  const place = query.x === 'gen_step' ? null : placeOn(query.x, axis, job.startedAt, resolution)
+  const shown = ({ nodes, points }: SeriesBuckets) =>
+    agg === 'lttb' ? { nodes: pickPoints(nodes, resolution, query.maxPoints), points } : { nodes, points }
+  const options = { agg, filter, place }
   return {
     jobId,
-    x: 'generator_step',
+    x: query.x,
     resolution,
-    seq,
+    seq: job.seq,
     complete: isTerminal(job.state),
     reset,
-    series: Object.fromEntries([...buckets].map(([name, found]) => [name, toSeries(found, filter)])),
+    series: Object.fromEntries([...series].map(([name, found]) => [name, toSeries(shown(found), options)])),
+    ...(query.attempts === 'all' && { superseded: await readSuperseded(tx, jobId, { names, range, options }) }),
     marks: await readMarks(tx, jobId, { ...range, first: query.from ?? 0 }),
+  }
+}
+
+/** `agg=none` has no buckets, and `lttb` chooses among more of them than it shows. */
+async function rangeOf(tx: Transaction, jobId: string, query: CurveQuery, lastStep: number): Promise<CurveRange> {
+  if (query.agg === 'lttb') return chooseRange({ ...query, maxPoints: query.maxPoints * CANDIDATES }, lastStep)
+  if (query.agg !== 'none') return chooseRange(query, lastStep)
+  const range = { first: query.from ?? 1, last: Math.min(query.to ?? lastStep, lastStep), resolution: 1 }
+  // At most one point per step: a range that is short enough needs no counting.
+  if (range.last - range.first < query.maxPoints) return range
+  if ((await countPoints(tx, jobId, range)) <= query.maxPoints) return range
+  throw tooMany(
+    `agg=none gives ${query.maxPoints} points at most (maxPoints, up to 5000): narrow from and to, ask for buckets, or take GET /jobs/${jobId}/export for all of it`,
+  )
+}
+
+const tooMany = (detail: string) =>
+  new AppError('too-many-points', detail, {
+    errors: ['from', 'to'].map((pointer) => ({
+      pointer,
+      code: 'out-of-range',
+      message: 'the range holds too many points',
+    })),
+  })
+
+/** Points of the range; a chunk at its edge is counted exactly. */
+async function countPoints(tx: Transaction, jobId: string, { first, last }: CurveRange): Promise<number> {
+  const edges = await readSegments(
+    tx,
+    jobId,
+    [],
+    [
+      { first, last: first },
+      { first: last, last },
+    ],
+  )
+  const counted = edges.reduce((sum, { steps }) => sum + lowerBound(steps, last + 1) - lowerBound(steps, first), 0)
+  const { rows } = await tx.query<{ points: number }>(
+    `SELECT coalesce(sum(num_points), 0)::int AS points FROM curve_segment
+     WHERE job_id = $1 AND effective AND first_step >= $2 AND first_step < $3`,
+    [jobId, (chunkOf(first) + 1) * CHUNK, chunkOf(last) * CHUNK],
+  )
+  return counted + rows[0]!.points
+}
+
+/** Critic steps done, or seconds since the job began, at the newest point of the bucket that holds step `x`. */
+function placeOn(
+  of: CurveAxis,
+  axis: Axis,
+  startedAt: number | null,
+  resolution: number,
+): (x: number) => number | null {
+  const columns = of === 'wall' ? axis.time : axis.criticStep
+  return (x) => {
+    const i = lowerBound(axis.x.subarray(0, axis.length), bucketStart(x, resolution))
+    if (i >= axis.length || axis.x[i] !== bucketStart(x, resolution)) return null
+    const value = columns[i]!
+    if (of !== 'wall') return value
+    return Number.isNaN(value) || startedAt === null ? null : Math.max(0, value - startedAt) / 1000
   }
 }
 
@@ -64,9 +183,10 @@ async function select(
   const first = range.first === 1 ? 0 : range.first
   const all = range.first > range.last ? [] : [{ first, last: range.last }]
   if (query.sinceSeq === undefined) return { reset: null, spans: all }
-  // Another resolution, or a cursor that this database never gave out: the client starts anew.
+  // Points that were chosen anew, another resolution, or a cursor that this database never gave out: the client starts anew.
   if (query.resolution !== range.resolution || query.sinceSeq > seq) return { reset: { fromStep: 0 }, spans: all }
   if (query.sinceSeq === seq) return { reset: null, spans: [] }
+  if (query.agg === 'lttb') return { reset: { fromStep: 0 }, spans: all }
 
   const changed = await changesSince(tx, jobId, query.sinceSeq, range)
   const spans = toSpans(changed.buckets, range)
@@ -130,14 +250,8 @@ async function firstFilteredAnew(
 async function assertFewPoints(tx: Transaction, jobId: string, range: CurveRange): Promise<void> {
   // There is at most one point per step, so most ranges need no counting.
   if (range.last - range.first < MAX_RAW_POINTS) return
-  const { rows } = await tx.query<{ points: number }>(
-    `SELECT coalesce(sum(num_points), 0)::int AS points FROM curve_segment
-     WHERE job_id = $1 AND effective AND first_step >= $2 AND last_step <= $3`,
-    [jobId, range.first, range.last],
-  )
-  if (rows[0]!.points <= MAX_RAW_POINTS) return
-  throw new AppError(
-    'too-many-points',
+  if ((await countPoints(tx, jobId, range)) <= MAX_RAW_POINTS) return
+  throw tooMany(
     `only median:101 is kept for a whole curve; any other filter looks at ${MAX_RAW_POINTS} raw points at most: narrow from and to`,
   )
 }

@@ -154,15 +154,17 @@ export function join(segments: Segment[]): Segment {
     times,
     values,
   }
-  return isAscending(steps) ? joined : pick(joined, orderOf(steps))
+  const order = orderOf(steps)
+  return order === null ? joined : pick(joined, order)
 }
 
-function isAscending(steps: Int32Array): boolean {
-  for (let i = 1; i < steps.length; i++) if (steps[i]! < steps[i - 1]!) return false
-  return true
+/** Places in ascending order of their steps; null when they are in order already. */
+export function orderOf(steps: Int32Array): number[] | null {
+  for (let i = 1; i < steps.length; i++) {
+    if (steps[i]! < steps[i - 1]!) return [...steps.keys()].sort((a, b) => steps[a]! - steps[b]!)
+  }
+  return null
 }
-
-const orderOf = (steps: Int32Array): number[] => [...steps.keys()].sort((a, b) => steps[a]! - steps[b]!)
 
 /** One series of several segments, ascending by step; segments that do not know it have no part in it. */
 export interface Column {
@@ -181,8 +183,8 @@ export function columnOf(segments: readonly Segment[], name: string): Column {
     values.set(part.values.get(name)!, at)
     at += part.steps.length
   }
-  if (isAscending(steps)) return { steps, values }
   const order = orderOf(steps)
+  if (order === null) return { steps, values }
   return { steps: steps.map((_, i) => steps[order[i]!]!), values: values.map((_, i) => values[order[i]!]!) }
 }
 

@@ -1,0 +1,82 @@
+import {
+  AppError,
+  comparedKeys,
+  type CurveItem,
+  CurveQuery,
+  type CurveReply,
+  type Job,
+  type SeriesName,
+} from '@kantor/contracts'
+import { type Database, getJob, readCurves } from '@kantor/db'
+import type { FastifyInstance } from 'fastify'
+import type { ApiDeps } from '../deps.js'
+import { register } from '../register.js'
+import { specDifferences } from '../spec-difference.js'
+
+export function curvesQueryRoutes(app: FastifyInstance, { db }: ApiDeps): void {
+  register(app, 'queryCurves', async ({ body }) => {
+    const { jobIds, normalize, requireComparable, ...asked } = body
+    if (requireComparable) assertComparable(await existingJobs(db, jobIds))
+    const query: CurveQuery = { ...CurveQuery.parse({}), ...asked }
+    const curves = await readCurves(db, jobIds, query)
+    const items = curves.map((curve) => toItem(curve, normalize))
+    return { resolution: curves[0]!.resolution, items }
+  })
+}
+
+async function existingJobs(db: Database, ids: readonly string[]): Promise<Job[]> {
+  const jobs: Job[] = []
+  for (const id of ids) {
+    const job = await getJob(db, id)
+    if (!job) throw new AppError('not-found', `there is no job ${id}`)
+    jobs.push(job)
+  }
+  return jobs
+}
+
+/** Every job against the first: what sets the scale of an estimate must be the same. */
+function assertComparable([first, ...others]: Job[]): void {
+  const errors = others.flatMap((job, i) => {
+    const differing = specDifferences(first!.spec, job.spec).filter(({ pointer }) =>
+      comparedKeys.some((key) => pointer === key || pointer.startsWith(`${key}/`)),
+    )
+    return differing.map(({ pointer, here = 'absent', there = 'absent' }) => ({
+      pointer: `/jobIds/${i + 1}`,
+      code: 'conflicting-options' as const,
+      message: `its spec has ${pointer.slice(1)} = ${JSON.stringify(there)}, the first job's ${JSON.stringify(here)}`,
+      hint: 'compare jobs of one critic on one dataset, or send "requireComparable": false',
+    }))
+  })
+  if (errors.length === 0) return
+  throw new AppError(
+    'not-comparable',
+    'the jobs differ in what sets the scale of the estimate, so their curves do not belong on one axis',
+    { errors: errors.slice(0, 100) },
+  )
+}
+
+function toItem({ reset: _, superseded: __, ...curve }: CurveReply, normalize: 'none' | 'first'): CurveItem {
+  const scale: CurveItem['scale'] = {}
+  const series: CurveReply['series'] = {}
+  for (const [name, found] of Object.entries(curve.series) as [
+    SeriesName,
+    NonNullable<CurveReply['series'][SeriesName]>,
+  ][]) {
+    const first = found.mean.find((mean) => mean !== null && Number.isFinite(mean))
+    const by = normalize === 'first' && first ? Math.abs(first) : null
+    scale[name] = by
+    const divide = <T>(value: T) => (by !== null && typeof value === 'number' ? ((value / by) as T) : value)
+    series[name] =
+      by === null
+        ? found
+        : {
+            ...found,
+            last: found.last.map(divide),
+            min: found.min.map(divide),
+            max: found.max.map(divide),
+            mean: found.mean.map(divide),
+            ...(found.smooth && { smooth: found.smooth.map(divide) }),
+          }
+  }
+  return { ...curve, series, scale }
+}
