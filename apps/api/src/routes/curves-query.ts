@@ -55,7 +55,7 @@ function assertComparable([first, ...others]: Job[]): void {
   )
 }
 
-function toItem({ reset: _, superseded: __, ...curve }: CurveReply, normalize: 'none' | 'first'): CurveItem {
+function toItem(curve: CurveReply, normalize: 'none' | 'first'): CurveItem {
   const scale: CurveItem['scale'] = {}
   const series: CurveReply['series'] = {}
   for (const [name, found] of Object.entries(curve.series) as [
