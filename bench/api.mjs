@@ -7,6 +7,7 @@ import { createKey } from '@kantor/db'
 import { startProcessStack } from '@kantor/testing'
 import { bar, finish } from '../scripts/bars.mjs'
 import { between, openCalibration } from './api-calibration.mjs'
+import { curveRows } from './curve-rows.mjs'
 import { pollDashboards } from './dashboard-rows.mjs'
 import { submitBatch, submitSingly } from './submit-rows.mjs'
 
@@ -14,7 +15,17 @@ const { values: options } = parseArgs({
   options: { json: { type: 'boolean', default: false }, tiny: { type: 'boolean', default: false } },
 })
 const sizes = options.tiny
-  ? { calibrationSeconds: 0.2, submitSeconds: 1, batchJobs: 100, dashboards: 20, pollSeconds: 3, curvePoints: 2_000 }
+  ? {
+      calibrationSeconds: 0.2,
+      submitSeconds: 1,
+      batchJobs: 100,
+      dashboards: 20,
+      pollSeconds: 3,
+      curvePoints: 2_000,
+      ingestSeconds: 1,
+      workerSeconds: 3,
+      longCurve: 100_000,
+    }
   : {
       calibrationSeconds: 2,
       submitSeconds: 10,
@@ -22,6 +33,9 @@ const sizes = options.tiny
       dashboards: 200,
       pollSeconds: 30,
       curvePoints: 20_000,
+      ingestSeconds: 20,
+      workerSeconds: 300,
+      longCurve: 10_000_000,
     }
 const tell = (line) => process.stderr.write(`bench:api: ${line}\n`)
 
@@ -66,6 +80,8 @@ try {
   const single = await measured('submit', submitSingly)
   const batch = await measured('batch', submitBatch)
   const polling = await measured('dashboards', pollDashboards)
+  const curveBars = []
+  for (const { name, row, bars: of } of curveRows) curveBars.push(...of(await measured(name, row)))
   await calibrator.close()
   bars = [
     bar('POST /jobs from 32 clients: requests per second', single.requestsPerSecond, '>=', 1000 * single.speed),
@@ -77,6 +93,7 @@ try {
     bar('200 dashboards: p99 ms', polling.p99Ms, '<=', 150 / polling.speed),
     bar('200 dashboards: failed', polling.failed, '<=', 0),
     bar('200 dashboards: most memory of the API in MB', polling.apiMemoryMB, '<=', 300),
+    ...curveBars,
   ]
 } finally {
   await stack.stop()
