@@ -78,5 +78,6 @@ function toItem(curve: CurveReply, normalize: 'none' | 'first'): CurveItem {
             ...(found.smooth && { smooth: found.smooth.map(divide) }),
           }
   }
-  return { ...curve, series, scale }
+  const { jobId, x, resolution, seq, complete, marks } = curve
+  return { jobId, x, resolution, seq, complete, series, marks, scale }
 }
