@@ -23,6 +23,7 @@ import { datasetRoutes } from './routes/datasets.js'
 import { dossierRoutes } from './routes/dossier.js'
 import { jobRoutes } from './routes/jobs.js'
 import { logRoutes } from './routes/logs.js'
+import { outletRoutes } from './routes/outlets.js'
 import { taskRoutes } from './routes/tasks.js'
 import { usageRoutes } from './routes/usage.js'
 import { webhookRoutes } from './routes/webhooks.js'
@@ -79,6 +80,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   streamRoutes(app, deps)
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)
+  outletRoutes(app, deps)
   taskRoutes(app)
   usageRoutes(app)
   webhookRoutes(app, deps)

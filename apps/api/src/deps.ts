@@ -10,7 +10,7 @@ export interface ApiDeps {
   db: Database
   /** Only asked whether it answers: no request puts anything into the queue. */
   queue: Pick<TicketQueue, 'ping'>
-  store: Pick<ObjectStore, 'get' | 'list' | 'remove' | 'ping'>
+  store: Pick<ObjectStore, 'get' | 'getBytes' | 'list' | 'remove' | 'ping'>
   log: Logger
   /** Tells the dispatcher that something changed. */
   wake: () => void

@@ -112,7 +112,10 @@ async function answerPlainly<T>(handle: () => Promise<T>): Promise<T> {
   return answer
 }
 
-const bytes = { description: 'The bytes; x-kantor-sha256 holds their hash', schema: z.unknown() }
+const bytes = {
+  description: 'The bytes; x-kantor-sha256 holds their hash where they were made before',
+  schema: z.unknown(),
+}
 /** Replies that are not JSON. */
 const streamed = {
   'image/png': bytes,

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -61,6 +61,8 @@ const isAlive = (pid: number) => {
     return false
   }
 }
+
+const anId = '0198c0de-0000-7000-8000-000000000001'
 
 /** Small enough for seconds, long enough to be caught in the middle. */
 const aJob = (generatorSteps: number) =>
@@ -139,6 +141,13 @@ describe('kantor up', () => {
     expect(stderr).toMatch(/step 5\/5/)
     expect((await kantor(['job', 'list'])).stdout).toMatch(new RegExp(`${job.id} +tiny +succeeded +5/5`))
     expect((await kantor(['job', 'show', job.id])).stdout).toMatch(/queued +starting +claimed/)
+
+    const written = await kantor(['job', 'tensorboard', job.id, '--out', join(dataDir, 'runs')])
+    expect(written.stdout.trim()).toMatch(
+      new RegExp(`/runs/tiny-${job.id.slice(-8)}/events\\.out\\.tfevents\\.\\d+\\.${job.id}$`),
+    )
+    expect((await stat(written.stdout.trim())).size).toBeGreaterThan(5 * 5 * 20)
+    expect(await kantor(['job', 'tensorboard', anId, '--out', dataDir])).toMatchObject({ code: 3, stdout: '' })
   })
 
   testWithTensorFlow(

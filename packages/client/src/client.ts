@@ -36,12 +36,17 @@ type IfRevision<R> = R extends { ifMatch: true } ? { ifRevision?: number } : unk
 export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSignal } & OncePerKey<Routes[N]> &
   IfRevision<Routes[N]> &
   Behind<Routes[N]>
-/** What it answers: the route's JSON, the bytes of a download, or events as they come. */
+/**
+ * What it answers: the route's JSON, events as they come, or the bytes of a download; as a stream, which fails when it breaks
+ * off, where they are made while they are sent.
+ */
 export type Reply<N extends RouteName> = Routes[N]['reply'] extends 'text/event-stream'
   ? AsyncIterable<StreamEvent>
-  : Routes[N]['reply'] extends string
-    ? Uint8Array
-    : Output<Routes[N]['reply']>
+  : Routes[N] extends { streamed: true }
+    ? ReadableStream<Uint8Array<ArrayBuffer>>
+    : Routes[N]['reply'] extends string
+      ? Uint8Array
+      : Output<Routes[N]['reply']>
 
 type Method<N extends RouteName> = Routes[N] extends { params: unknown } | { body: unknown }
   ? (request: Request<N>) => Promise<Reply<N>>
@@ -112,6 +117,7 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
   if (mediaType === 'text/event-stream') {
     return readEvents(response, (error) => unreachable(error, target.base, request.signal))
   }
+  if (route.streamed) return response.body
   try {
     return mediaType !== undefined ? await download(response, where) : await json(response, where)
   } catch (error) {

@@ -69,6 +69,7 @@ export {
   WganGp,
 } from './objectives.js'
 export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
+export { eventFileName } from './outlet-routes.js'
 export { Reason, reasonCatalogue, remedyOf } from './reasons.js'
 export {
   type BodyLimit,

@@ -10,6 +10,7 @@ import { CreateJob, CreateJobs, Job, JobEvent } from './job.js'
 import { JobList, JobListQuery } from './job-list.js'
 import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
+import { outletRoutes } from './outlet-routes.js'
 import { taskRoutes } from './task-routes.js'
 import { usageRoutes } from './usage-routes.js'
 import { Worker } from './workers.js'
@@ -37,6 +38,8 @@ export interface Route {
   reply: z.ZodType | 'image/png' | 'application/octet-stream' | 'text/event-stream'
   /** Other forms of the same reply, which `format` in the query asks for. */
   replyAlso?: readonly ('text/csv' | 'application/x-ndjson')[]
+  /** Bytes that are made while they are sent: their size and hash are not known before, and a client gets them as a stream. */
+  streamed?: true
   /** A key of the reply that is told this once: a repeat under an Idempotency-Key answers null there, and it is not stored. */
   shownOnce?: string
 }
@@ -222,6 +225,7 @@ export const routes = {
     status: 200,
     reply: 'application/octet-stream',
   },
+  ...outletRoutes,
   ...taskRoutes,
   ...usageRoutes,
   ...webhookRoutes,

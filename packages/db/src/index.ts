@@ -11,7 +11,7 @@ export {
   quarantineCheckpoint,
   type StoredCheckpoint,
 } from './checkpoints.js'
-export { eachPoint, type StoredPoint } from './curve/points.js'
+export { eachPoint, readPointsFrom, type StoredPoint } from './curve/points.js'
 export { curveVersion, readCurve, readCurves } from './curve/read.js'
 export { appendPoints, rollbackCurve } from './curve/write.js'
 export type { Page, PageQuery } from './cursor.js'

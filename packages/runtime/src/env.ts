@@ -78,6 +78,7 @@ const variables = z.object({
 const readElsewhere = [
   'KANTOR_FAULTS',
   'KANTOR_FAULTS_SEED',
+  'KANTOR_TENSORBOARD_PYTHON',
   'KANTOR_TENSORFLOW',
   'KANTOR_TENSORFLOW_SHA256',
   'KANTOR_TENSORFLOW_WHEEL',

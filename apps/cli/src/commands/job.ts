@@ -6,6 +6,7 @@ import { connect } from '../settings.js'
 import { follow } from '../watch.js'
 import { attempts, eventTable, events } from './job-records.js'
 import { dossier } from './job-dossier.js'
+import { tensorboard } from './job-outlets.js'
 import { submit } from './job-submit.js'
 import { logs } from './job-logs.js'
 import { verbs } from './job-verbs.js'
@@ -21,6 +22,7 @@ export function job(): Command {
   group.addCommand(events())
   group.addCommand(attempts())
   group.addCommand(dossier())
+  group.addCommand(tensorboard())
   for (const command of verbs()) group.addCommand(command)
   return group
 }

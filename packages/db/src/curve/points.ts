@@ -62,6 +62,32 @@ export async function eachPoint(
   )
 }
 
+/**
+ * The effective points of the next chunk that has any, from a step on; `next` is where to go on, null at the end. For readers that take long:
+ * nothing is held between two calls, and a job that trains meanwhile is told of as it is at each. AppError `dependency-unavailable`.
+ */
+export async function readPointsFrom(
+  db: Database,
+  jobId: string,
+  names: readonly SeriesName[],
+  from: number,
+): Promise<{ points: StoredPoint[]; next: number | null }> {
+  return transaction(
+    db,
+    async (tx) => {
+      const { rows } = await tx.query<{ first: number | null }>(
+        'SELECT min(first_step) AS first FROM curve_segment WHERE job_id = $1 AND first_step >= $2 AND effective',
+        [jobId, from],
+      )
+      if (rows[0]!.first === null) return { points: [], next: null }
+      const first = Math.floor(rows[0]!.first / CHUNK) * CHUNK
+      const segments = await readSegments(tx, jobId, names, [{ first, last: first + CHUNK - 1 }])
+      return { points: toPoints(segments), next: first + CHUNK }
+    },
+    'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  )
+}
+
 function toPoints(segments: Segment[]): StoredPoint[] {
   const points = segments.flatMap((segment) =>
     Array.from(segment.steps, (step, i) => ({
