@@ -11,6 +11,7 @@ const checks = [
   ['lint', bin('oxlint'), ['--type-aware', '--deny-warnings']],
   ['boundaries', process.execPath, ['scripts/boundaries.mjs']],
   ['dead code', bin('knip'), ['--no-progress']],
+  ['reference', process.execPath, ['scripts/reference.mjs', '--check']],
   ['format', bin('prettier'), ['--check', '--log-level=warn', '.']],
   ['Dockerfile', bin('dockerfile-utils'), ['lint', 'Dockerfile.gpu']],
   ['compose file', bin('dclint'), ['docker-compose.yml', '--max-warnings', '0']],

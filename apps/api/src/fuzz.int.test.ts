@@ -1,21 +1,64 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { CreateJob, Problem, routes } from '@kantor/contracts'
+import { randomInt, randomUUID } from 'node:crypto'
+import { Writable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { errorCatalogue, Problem, type Route, type RouteName, routes } from '@kantor/contracts'
+import { addCheckpoint, addSample, appendPoints, finishAttempt, markRunning } from '@kantor/db'
+import { createLogger } from '@kantor/runtime'
 import { type Services, startServices } from '@kantor/testing'
 import fc from 'fast-check'
-import { openRig, replyOf, type Rig, unknownId } from '../tests/rig.js'
+import { z } from 'zod'
+import { arbitraryOf, junk, type Schema } from '../tests/arbitrary-of.js'
+import type { Ask } from '../tests/http.js'
+import { aPoint, claim, openRig, replyOf, type Rig, sha256, submit, unknownId } from '../tests/rig.js'
+
+// A stream ends only with its job: its own tests read it.
+const names = (Object.keys(routes) as RouteName[]).filter((name) => routes[name].reply !== 'text/event-stream')
+const seed = Number(process.env['KANTOR_FUZZ_SEED'] ?? randomInt(2 ** 31))
+const seconds = Number(process.env['KANTOR_FUZZ_SECONDS'] ?? 15)
+process.stderr.write(`fuzz: KANTOR_FUZZ_SEED=${seed}, ${seconds} s over ${names.length} routes\n`)
 
 let services: Services
 let rig: Rig
+let token: string
+let logged = ''
+/** Of things that exist, one of them over, one held by a worker. */
+const ids: string[] = [unknownId, 'x', '%2e%2e', '%00', '%e0%a4', 'a;b', "'%20OR%201=1"]
+const seen = { done: 0, refused: 0 }
+
 beforeAll(async () => {
   services = await startServices({ redis: false, s3: false })
-  rig = await openRig({ databaseUrl: services.databaseUrl, directory: services.directory })
+  const destination = new Writable({ write: (chunk, _, done) => done(void (logged += String(chunk))) })
+  rig = await openRig({
+    databaseUrl: services.databaseUrl,
+    directory: services.directory,
+    deps: { log: createLogger({ logLevel: 'debug' }, 'fuzz', destination), requestsPerSecond: 1e6 },
+  })
+  token = await rig.key('admin')
+  await fill()
 })
 afterAll(async () => {
   await rig.close()
   await services.stop()
 })
 
-const whole = CreateJob.parse({ name: 'x', tags: { a: 'b' }, spec: { dataset: 'digits', seed: 1 } })
+/** Jobs in several states with all that a job can have. */
+async function fill(): Promise<void> {
+  const [queued, running, over] = [await submit(rig), await submit(rig), await submit(rig)]
+  const bytes = Buffer.from('not really a checkpoint')
+  for (const job of [running, over]) {
+    const fence = await claim(rig.db, job)
+    await markRunning(rig.db, fence)
+    await appendPoints(rig.db, fence, [aPoint(1, 1.5), aPoint(2, Number.NaN), aPoint(3, 1)])
+    const object = { key: `tests/${job.id}`, sizeBytes: bytes.length, sha256: sha256(bytes) }
+    await rig.store.put(object.key, bytes, { contentType: 'application/octet-stream', sha256: object.sha256 })
+    const checkpoint = await addCheckpoint(rig.db, fence, { id: randomUUID(), step: 3, points: [], ...object })
+    const grid = { numImages: 1, columns: 1, tileSize: 1, padding: 0, channels: 1 }
+    const sample = await addSample(rig.db, fence, { id: randomUUID(), step: 3, ...object, ...grid })
+    ids.push(checkpoint.id, sample.id)
+    if (job === over) await finishAttempt(rig.db, fence, { to: 'succeeded', reason: 'budget_reached' })
+  }
+  ids.push(queued.id, running.id, over.id)
+}
 
 /** Every path of keys into a value. */
 function pathsOf(value: unknown, path: string[] = []): string[][] {
@@ -26,87 +69,166 @@ function pathsOf(value: unknown, path: string[] = []): string[][] {
 /** A copy with another value at the path. */
 function replaced(value: unknown, [key, ...rest]: string[], by: unknown): unknown {
   if (key === undefined) return by
-  const object = value as Record<string, unknown>
-  return { ...object, [key]: replaced(object[key], rest, by) }
+  const under = (value ?? {}) as Record<string, unknown>
+  return Array.isArray(value)
+    ? value.map((item, index) => (String(index) === key ? replaced(item, rest, by) : (item as unknown)))
+    : { ...under, [key]: replaced(under[key], rest, by) }
 }
 
-const junk = fc.oneof(
-  fc.jsonValue({ maxDepth: 2 }),
-  fc.string({ unit: 'binary', maxLength: 30 }),
-  fc.double(),
-  fc.constantFrom<unknown>(
-    '\u0000',
-    '\ud800',
-    '../..',
-    "';--",
-    -0,
-    2 ** 53,
-    [],
-    {},
-    { kind: 'adam' },
-    null,
-    'constructor',
-  ),
+const fault = fc.record({
+  at: fc.nat(),
+  by: junk,
+  key: fc.option(fc.constantFrom('x', 'constructor', 'toString', '__proto__', 'hasOwnProperty', 'a/b~c', '\u0000', '')),
+})
+const mangled = fc.constantFrom<(text: string) => string | Buffer>(
+  (text) => text.slice(0, -1),
+  (text) => `${text}x`,
+  (text) => text.replace('{', '{"x":1,"x":2,'),
+  (text) => Buffer.concat([Buffer.from(text), Buffer.from([0xff])]),
+  () => '['.repeat(5000),
+  () => '',
 )
-const mutation = fc.record({
-  path: fc.constantFrom(...pathsOf(whole)),
-  extraKey: fc.option(fc.constantFrom('x', 'constructor', 'toString', 'hasOwnProperty', 'a/b~c', '\u0000', '')),
-  value: junk,
-})
 
-test('no body makes the service fail: it is a job or a problem, and only a job is written', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(mutation, { minLength: 1, maxLength: 3 }), async (mutations) => {
-      const body = mutations.reduce<unknown>((value, { path, extraKey, value: by }) => {
-        const at = extraKey === null ? path : [...path, extraKey]
-        try {
-          return replaced(value, at, by)
-        } catch {
-          return value
-        }
+const jsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema
+
+/** Bodies that the schema takes, some with up to two faults, some of them no JSON any more. */
+const bodyOf = (schema: z.ZodType): fc.Arbitrary<string | Buffer> =>
+  fc
+    .tuple(arbitraryOf(jsonSchema(schema)), fc.array(fault, { maxLength: 2 }), fc.option(mangled, { freq: 8 }))
+    .map(([whole, faults, mangle]) => {
+      const value = faults.reduce((body, { at, by, key }) => {
+        const paths = pathsOf(body)
+        const path = paths[at % paths.length]!
+        return replaced(body, key === null ? path : [...path, key], by)
       }, whole)
-      const before = await rig.numRows()
-      const response = await rig.ask({
-        method: 'POST',
-        url: '/jobs',
-        payload: JSON.stringify(body) ?? 'null',
-        headers: { 'content-type': 'application/json' },
-      })
-      if (response.statusCode === 201) replyOf('createJob', response)
-      else {
-        expect([400, 413, 422]).toContain(response.statusCode)
-        expect(Problem.parse(response.json()).status).toBe(response.statusCode)
-        expect(await rig.numRows()).toBe(before)
-      }
-    }),
-    { numRuns: 300 },
-  )
-})
+      const text = JSON.stringify(value) ?? 'null'
+      return mangle ? mangle(text) : text
+    })
 
-test('no query makes the service fail', async () => {
-  const paths = Object.values(routes)
-    .filter((route) => route.method === 'GET')
-    .map((route) => route.path.replace(':id', unknownId))
-  const name = fc.oneof(
-    fc.constantFrom('limit', 'cursor', 'state', 'metrics', 'from', 'sinceSeq', 'smooth'),
-    fc.string({ maxLength: 8 }),
-  )
-  const value = fc.oneof(
-    fc.constantFrom('', '-1', '1e9', 'NaN', '%00', 'median:2', 'running,', '0x10'),
-    fc.string({ unit: 'binary', maxLength: 20 }),
-  )
-  await fc.assert(
-    fc.asyncProperty(
-      fc.constantFrom(...paths),
-      fc.array(fc.tuple(name, value), { maxLength: 4 }),
-      async (path, pairs) => {
-        const query = pairs.map((pair) => pair.map((part) => encodeURIComponent(part)).join('=')).join('&')
-        const response = await rig.ask({ url: `${path}?${query}` })
+const wild = fc.oneof(
+  fc.constantFrom(
+    '',
+    '-1',
+    '0',
+    '1e9',
+    'NaN',
+    'median:2',
+    'running,',
+    '0x10',
+    'a'.repeat(5000),
+    'eyJhIjoxfQ',
+    '\u0000',
+    '\ud7ff',
+  ),
+  fc.string({ unit: 'binary', maxLength: 20 }),
+)
 
-        expect([200, 400, 404, 422]).toContain(response.statusCode)
-        if (response.statusCode !== 200) expect(Problem.parse(response.json()).code).not.toBe('internal')
-      },
+/** A lone surrogate has no UTF-8. */
+const escaped = (text: string) => encodeURIComponent(Buffer.from(text).toString())
+
+function queryOf(schema: z.ZodType | undefined): fc.Arbitrary<string> {
+  const properties = (schema && jsonSchema(schema).properties) ?? {}
+  const own = fc.record(
+    Object.fromEntries(
+      Object.entries(properties).map(([name, inner]) => [name, fc.oneof(arbitraryOf(inner).map(String), wild)]),
     ),
-    { numRuns: 300 },
+    { requiredKeys: [] },
   )
+  const other = fc.array(fc.tuple(fc.constantFrom('limit', 'cursor', '__proto__', 'x'), wild), { maxLength: 1 })
+  return fc.tuple(own, other).map(([known, more]) =>
+    [...(Object.entries(known) as [string, string][]), ...more]
+      // To wait for news is not what is tested here.
+      .map(([name, value]) => `${escaped(name)}=${name === 'wait' && /^\d+$/.test(value) ? '0' : escaped(value)}`)
+      .join('&'),
+  )
+}
+
+const headersOf = fc.record(
+  {
+    'content-type': fc.constantFrom(
+      'application/json',
+      'application/json; charset=utf-8',
+      'text/plain',
+      'application/json x',
+      '',
+    ),
+    'content-encoding': fc.constantFrom('identity', 'gzip', 'br, gzip'),
+    'idempotency-key': fc.constantFrom('one', 'two', '', ' ', 'a b', 'x'.repeat(256)),
+    'if-match': fc.constantFrom('*', '"1"', 'W/"1"', 'nonsense', ''),
+    'if-none-match': fc.constantFrom('*', '"1"', 'W/"x:1:y"', 'nonsense'),
+    accept: fc.constantFrom('text/csv', 'application/x-ndjson', 'text/event-stream', '*/*', 'nonsense'),
+    range: fc.constantFrom('bytes=0-1', 'bytes=9-1', 'nonsense'),
+    'x-request-id': fc.constantFrom('trace-1', 'a\tb', 'x'.repeat(300)),
+    'accept-encoding': fc.constantFrom('gzip;q=0', 'nonsense'),
+  },
+  { requiredKeys: [] },
+)
+
+const requestTo = (route: Route): fc.Arbitrary<Ask> =>
+  fc
+    .record({
+      // Ids come into being in `beforeAll`, after this.
+      id: fc.nat(),
+      query: queryOf(route.query),
+      headers: fc.option(headersOf, { freq: 3 }),
+      payload: route.body ? bodyOf(route.body) : fc.constant(undefined),
+    })
+    .map(({ id, query, headers, payload }) => ({
+      method: route.method,
+      url: `${route.path.replaceAll(/:\w+/g, () => ids[id % ids.length]!)}${query === '' ? '' : `?${query}`}`,
+      headers: {
+        ...(payload !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+        authorization: `Bearer ${token}`,
+      },
+      payload,
+    }))
+
+describe('whatever is sent to', () => {
+  test.each(names)('%s, the answer is declared, no failure of ours, and tells no secret', async (name) => {
+    const password = decodeURIComponent(new URL(services.databaseUrl).password)
+    const route: Route = routes[name]
+    let last = ''
+    await fc
+      .assert(
+        fc.asyncProperty(requestTo(route), async (request) => {
+          last = JSON.stringify(request)
+          const response = await rig.ask(request)
+          const { statusCode, headers } = response
+          if (statusCode === 304) expect(request.headers).toHaveProperty('if-none-match')
+          else if (statusCode < 400) {
+            seen.done += 1
+            expect(statusCode).toBe(route.status)
+            if (route.reply instanceof z.ZodType && /json/.test(headers['content-type'] ?? '')) {
+              replyOf(name, response)
+            }
+          } else {
+            seen.refused += 1
+            const problem = Problem.parse(response.json())
+            expect([problem.status, problem.status < 500]).toEqual([statusCode, true])
+            expect(errorCatalogue[problem.code].status).toBe(statusCode)
+          }
+          const told = JSON.stringify(headers) + response.body
+          expect([told.includes(token), told.includes(password)]).toEqual([false, false])
+        }),
+        {
+          seed,
+          numRuns: 1_000_000,
+          interruptAfterTimeLimit: (seconds * 1000) / names.length,
+          markInterruptAsFailure: false,
+        },
+      )
+      .catch((error: unknown) => {
+        throw new Error(`KANTOR_FUZZ_SEED=${seed}: ${last.slice(0, 2000)}`, { cause: error })
+      })
+    const lines = logged
+    logged = ''
+    expect([lines.includes(token), lines.includes(password)]).toEqual([false, false])
+    expect(lines.split('\n').filter((line) => /"level":"(?:error|fatal)"/.test(line))).toEqual([])
+  })
+
+  test('any of them, some requests are done and some refused', () => {
+    expect(seen.done).toBeGreaterThan(names.length)
+    expect(seen.refused).toBeGreaterThan(names.length)
+  })
 })

@@ -131,7 +131,8 @@ function mediaOf(type: keyof typeof streamed) {
   return { description, content: { [type]: { schema } } }
 }
 
-function schemaOf(name: RouteName, route: Route) {
+/** What a route takes and gives, for validation and for OpenAPI. */
+export function schemaOf(name: RouteName, route: Route) {
   const { reply } = route
   const success = typeof reply === 'string' ? mediaOf(reply) : inOtherForms(reply, route.replyAlso)
   return {

@@ -78,12 +78,51 @@ const variables = z.object({
 const readElsewhere = [
   'KANTOR_FAULTS',
   'KANTOR_FAULTS_SEED',
+  'KANTOR_FUZZ_SECONDS',
+  'KANTOR_FUZZ_SEED',
   'KANTOR_TENSORBOARD_PYTHON',
   'KANTOR_TENSORFLOW',
   'KANTOR_TENSORFLOW_SHA256',
   'KANTOR_TENSORFLOW_WHEEL',
   'KANTOR_TORCH_PYTHON',
 ]
+
+/** For the reference; what needs a reason has it above. */
+const meanings: Partial<Record<keyof typeof variables.shape, string>> = {
+  DATABASE_URL: 'Postgres; without it the one from npm, in the data directory',
+  REDIS_URL: 'holds the queue; without it the queue is in Postgres',
+  S3_ENDPOINT:
+    'object store; without it objects are in the data directory. All four of endpoint, bucket and credentials, or none',
+  S3_BUCKET: 'made when it is missing',
+  S3_REGION: 'of the bucket',
+  S3_ACCESS_KEY_ID: 'for the object store',
+  S3_SECRET_ACCESS_KEY: 'for the object store',
+  KANTOR_DATA_DIR: 'embedded services, objects, spool and image caches',
+  KANTOR_HOST: 'address to listen on; any but loopback needs an API key first',
+  KANTOR_PORT: 'of the API; 0 takes a free one',
+  KANTOR_HOSTS: 'names under which the API may be asked, with commas between, besides its own',
+  KANTOR_TRUSTED_PROXIES: 'addresses or ranges whose X-Forwarded-For is believed, with commas between',
+  KANTOR_RATE_LIMIT: 'requests per second of one key, or of one address without a key; 0 to 1 000 000',
+  KANTOR_LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
+  KANTOR_DEVICE: 'cpu or gpu: what a worker trains on; it ends when there is no GPU and one is asked for',
+  KANTOR_SLOTS: 'jobs that a worker trains at once, 1 to 64; one per GPU',
+  KANTOR_XLA: 'on clusters ops on a GPU',
+  KANTOR_LEASE_SECONDS: 'after so long without a sign of life a worker’s job is taken back, 6 to 3600',
+  KANTOR_STALL_SECONDS: 'a trainer without progress for so long is killed, 5 to 86 400',
+  KANTOR_URL: 'where `kantor` finds the API',
+  KANTOR_API_KEY: 'the key that `kantor` sends',
+  KANTOR_CRASH_AT: 'for fault tests: dies at this point of the code',
+}
+
+/** Every variable, with its default where it has one, for the reference. */
+export const describeEnvironment = (): { name: string; meaning: string; fallback: string }[] => {
+  const { data } = variables.safeParse({})
+  return Object.keys(variables.shape).map((name) => ({
+    name,
+    meaning: meanings[name as keyof typeof meanings] ?? '',
+    fallback: String(data?.[name as keyof typeof data] ?? ''),
+  }))
+}
 
 const secrets = new Set(['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY', 'KANTOR_API_KEY'])
 

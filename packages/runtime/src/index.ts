@@ -1,5 +1,5 @@
 export { type CrashPoint, crashpoint, crashPoints } from './crash-point.js'
-export { type Env, EnvError, loadEnv, loadEnvOrExit, type S3Settings } from './env.js'
+export { describeEnvironment, type Env, EnvError, loadEnv, loadEnvOrExit, type S3Settings } from './env.js'
 export { createLogger, type Logger, withoutSecrets } from './logger.js'
 export { whenParentIsGone } from './parent.js'
 export { freePort } from './ports.js'

@@ -38,7 +38,8 @@ function entryOf(request: FastifyRequest, reply: FastifyReply): NewAuditEntry | 
     address: request.ip,
     requestId: request.id,
     action,
-    target: target?.slice(0, 100) ?? null,
+    // As in a URL: of what a path may hold, Postgres refuses NUL, and with it the whole group of entries.
+    target: target === null ? null : encodeURIComponent(target).slice(0, 100),
     status: reply.statusCode,
   }
 }

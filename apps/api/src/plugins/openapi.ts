@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import swagger from '@fastify/swagger'
+import { type RouteName, routes } from '@kantor/contracts'
 import { repoRoot } from '@kantor/runtime'
-import type { FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { schemaOf } from '../register.js'
+import { useZod } from './zod.js'
 
 const { version } = JSON.parse(readFileSync(join(repoRoot(), 'package.json'), 'utf8')) as { version: string }
 
-/** Describes the routes that are registered after it: /openapi.json, which is public since it describes the program. */
-export async function serveOpenApi(app: FastifyInstance): Promise<void> {
+/** The OpenAPI document of the route table; `docs/openapi.json` is this. It needs no service and answers nothing. */
+export async function openApiDocument(): Promise<object> {
+  const app = Fastify()
+  useZod(app)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -27,5 +32,18 @@ export async function serveOpenApi(app: FastifyInstance): Promise<void> {
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   })
-  app.get('/openapi.json', { config: { scope: 'public' }, schema: { hide: true } }, async () => app.swagger())
+  for (const name of Object.keys(routes) as RouteName[]) {
+    const { method, path } = routes[name]
+    app.route({ method, url: path, schema: schemaOf(name, routes[name]), handler: () => undefined })
+  }
+  await app.ready()
+  const document = app.swagger()
+  await app.close()
+  return document
+}
+
+/** /openapi.json: public, since it describes the program. */
+export async function serveOpenApi(app: FastifyInstance): Promise<void> {
+  const document = await openApiDocument()
+  app.get('/openapi.json', { config: { scope: 'public' }, schema: { hide: true } }, async () => document)
 }
