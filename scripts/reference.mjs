@@ -10,7 +10,6 @@ await setUpOrExit()
 const { errorCatalogue, JobSpecInput, reasonCatalogue, routes } = await import('@kantor/contracts')
 const { describeEnvironment } = await import('@kantor/runtime')
 const { openApiDocument } = await import('../apps/api/dist/plugins/openapi.js')
-const { z } = await import('zod')
 
 const cell = (value) => String(value ?? '').replaceAll('|', '\\|')
 const code = (value) => (value === undefined || value === '' ? '' : `\`${cell(value)}\``)
@@ -40,7 +39,7 @@ function takes(schema) {
   return `${schema.type === 'integer' ? 'whole number' : (schema.type ?? 'anything')}${range}`
 }
 
-const jsonSchema = (schema) => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+const jsonSchema = (schema) => schema.toJSONSchema({ io: 'input', unrepresentable: 'any' })
 const document = await openApiDocument()
 const { valid, errors } = await new Validator().validate(structuredClone(document))
 if (!valid) throw new Error(`the OpenAPI document is not valid: ${JSON.stringify(errors)}`)

@@ -39,7 +39,19 @@ export const junk: fc.Arbitrary<unknown> = fc.oneof(
     '__proto__',
     'x'.repeat(20_000),
   ),
-  fc.constantFrom<unknown>(-0, -1, 2 ** 53, 1e308, 5e-324, null, true, [], {}, { kind: 'adam' }, Array(1001).fill({})),
+  fc.constantFrom<unknown>(
+    -0,
+    -1,
+    2 ** 53,
+    1e308,
+    5e-324,
+    null,
+    true,
+    [],
+    {},
+    { kind: 'adam' },
+    Array.from({ length: 1001 }, () => ({})),
+  ),
 )
 
 /** Values that the schema takes, or nearly: its bounds and what lies just beyond them come often. */
