@@ -1,4 +1,4 @@
-import { isTerminal, type Job, type Sample } from '@kantor/contracts'
+import { AppError, isTerminal, type Job, type Sample } from '@kantor/contracts'
 import type { Database } from '@kantor/db'
 import type { ObjectStore } from '@kantor/storage'
 import { effectivePoints } from '../effective-points.js'
@@ -59,6 +59,7 @@ async function* events(from: Sources, job: Job): AsyncGenerator<Buffer> {
 async function sampleEvent(from: Sources, sample: Sample): Promise<Buffer> {
   const png = await samplePng(from, sample)
   // Width and height stand at the same place in every PNG: the first chunk is IHDR.
+  if (png.length < 24) throw new AppError('internal', `the sample of step ${sample.step} is no PNG`)
   const size = { width: png.readUInt32BE(16), height: png.readUInt32BE(20) }
   const moment = { wallTime: seconds(sample.createdAt), step: sample.step }
   return image(moment, 'samples', { ...size, channels: sample.channels, png })
