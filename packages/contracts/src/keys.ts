@@ -17,7 +17,7 @@ const quotas = {
   /** Jobs that may wait at once; one more is refused. */
   maxQueued: count.nullable(),
   /** Floating-point operations that one job's budget may come to, in 10^15. */
-  maxPetaOperations: z.number().positive().max(1e9).nullable(),
+  maxPetaOperations: z.number().min(1e-6).max(1e9).nullable(),
 }
 export const KeyQuotas = z.object(quotas)
 export type KeyQuotas = z.infer<typeof KeyQuotas>

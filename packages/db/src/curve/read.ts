@@ -118,7 +118,7 @@ async function rangeOf(tx: Transaction, jobId: string, query: CurveQuery, lastSt
   if (range.last - range.first < query.maxPoints) return range
   if ((await countPoints(tx, jobId, range)) <= query.maxPoints) return range
   throw tooMany(
-    `agg=none gives ${query.maxPoints} points at most (maxPoints, up to 5000): narrow from and to, ask for buckets, or take GET /jobs/${jobId}/export for all of it`,
+    `agg=none gives ${query.maxPoints} points at most (maxPoints, up to 5000): narrow from and to, or ask for buckets`,
   )
 }
 
