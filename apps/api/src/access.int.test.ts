@@ -349,6 +349,7 @@ describe('the audit log', () => {
     const made = await Promise.all(
       [rig, trusting].map((one) => one.askBare({ method: 'POST', url: '/session', headers, payload: { key } })),
     )
+    expect(made.map(({ statusCode }) => statusCode)).toEqual([201, 201])
     const { items } = await entries('limit=2&action=startSession')
 
     expect(items.map(({ address }) => address).toSorted()).toEqual(['127.0.0.1', '203.0.113.9'])

@@ -149,6 +149,7 @@ describe('a path or query that leads nowhere', () => {
     ['row 47', 'GET', '/jobs?cursor=forged', 400, 'invalid-cursor'],
     ['row 47', 'GET', `/jobs?cursor=${'a'.repeat(10_000)}`, 422, 'invalid-query'],
     ['row 47', 'GET', '/datasets?x=1', 422, 'invalid-query'],
+    ['row 47', 'GET', '/audit?target=a%00b', 422, 'invalid-query'],
     ['row 47', 'GET', `/jobs/${unknownId}/logs?after=-1`, 422, 'invalid-query'],
     ['row 47', 'GET', `/jobs/${unknownId}/curve?maxPoints=NaN`, 422, 'invalid-query'],
     ['row 47', 'GET', `/jobs/${unknownId}/curve?resolution=3`, 422, 'invalid-query'],

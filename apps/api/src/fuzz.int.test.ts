@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { Writable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { errorCatalogue, Problem, type Route, type RouteName, routes } from '@kantor/contracts'
@@ -13,7 +13,8 @@ import { aPoint, claim, openRig, replyOf, type Rig, sha256, submit, unknownId } 
 
 // A stream ends only with its job: its own tests read it.
 const names = (Object.keys(routes) as RouteName[]).filter((name) => routes[name].reply !== 'text/event-stream')
-const seed = Number(process.env['KANTOR_FUZZ_SEED'] ?? randomInt(2 ** 31))
+// One and the same by default: what a change breaks shows with that change. Others find more: KANTOR_FUZZ_SEED, KANTOR_FUZZ_SECONDS.
+const seed = Number(process.env['KANTOR_FUZZ_SEED'] ?? 20261126)
 const seconds = Number(process.env['KANTOR_FUZZ_SECONDS'] ?? 15)
 process.stderr.write(`fuzz: KANTOR_FUZZ_SEED=${seed}, ${seconds} s over ${names.length} routes\n`)
 

@@ -38,7 +38,7 @@ export async function listAudit(db: Database, options: PageQuery & AuditFilter):
      FROM audit_entry
      WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text IS NULL OR key_id = $2) AND ($3::text IS NULL OR action = $3)
        AND ($4::text IS NULL OR target = $4)
-     ORDER BY id DESC LIMIT $5`,
+     ORDER BY audit_entry.id DESC LIMIT $5`,
     [before, options.keyId ?? null, options.action ?? null, options.target ?? null, options.limit + 1],
   )
   const convert = (row: (typeof rows)[number]) => AuditEntry.parse({ ...row, at: row.at.toISOString() })
