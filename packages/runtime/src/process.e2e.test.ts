@@ -139,10 +139,11 @@ describe('Postgres of a process', () => {
            console.log('still there')
            await server.stop()
          })
+         console.log('listening')
          setInterval(() => {}, 1000)`,
       ),
     )
-    await printed(child, output, ';')
+    await printed(child, output, 'listening')
 
     // A terminal signals the whole process group; the server must not be in it.
     process.kill(-(child.pid ?? 0), 'SIGINT')
