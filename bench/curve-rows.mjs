@@ -153,7 +153,7 @@ async function countWrongExtremes(client, job, zoom) {
 async function roomOf(db) {
   const measure = async () => {
     const { rows } = await db.pool.query(
-      `SELECT (pg_total_relation_size('curve_segment') + pg_total_relation_size('curve_rollup'))::float8
+      `SELECT (pg_total_relation_size('curve_segment') + pg_total_relation_size('curve_pyramid'))::float8
          / (SELECT sum(num_points) FROM curve_segment)::float8 AS bytes`,
     )
     return rows[0].bytes
@@ -162,7 +162,7 @@ async function roomOf(db) {
   try {
     await client.query('SET statement_timeout = 0')
     const settled = async (how) => {
-      for (const table of ['curve_segment', 'curve_rollup'])
+      for (const table of ['curve_segment', 'curve_pyramid'])
         await client.query({ text: `${how} ${table}`, query_timeout: 600_000 })
       return measure()
     }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '@kantor/contracts'
 import pg from 'pg'
-import { movePoints } from './curve/move-points.js'
+import { buildPyramids, movePoints } from './curve/move-points.js'
 import { isUnavailable, translate } from './database-errors.js'
 
 /** Prisma's own lock, so that its tools and this runner exclude each other. */
@@ -18,6 +18,7 @@ const directory = fileURLToPath(new URL('../../../prisma/migrations/', import.me
 /** What SQL cannot say: done after a migration's file, in its transaction. */
 const steps: Readonly<Record<string, (client: pg.Client) => Promise<void>>> = {
   '20261126010500_curve_segments': movePoints,
+  '20261126040000_curve_pyramid': buildPyramids,
 }
 
 interface Migration {

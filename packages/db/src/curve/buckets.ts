@@ -1,7 +1,7 @@
 import type { SeriesName } from '@kantor/contracts'
 import type { Transaction } from '../database.js'
 import type { Filter } from './filter.js'
-import { FANOUT, nodeWidth } from './geometry.js'
+import { nodeWidth } from './geometry.js'
 import { Axis, Nodes, raise, raiseAxis } from './nodes.js'
 import { levelOf, plan } from './plan.js'
 import { axisNodes, pointNodes, readRows } from './pyramid.js'
@@ -42,7 +42,7 @@ export async function readBuckets(
     const ofLevel = intervals.filter((interval) => interval.level === at)
     if (ofLevel.length > 0) stored[at] = await readRows(tx, jobId, at, names, ofLevel)
   }
-  const width = level === 0 ? resolution : FANOUT
+  const width = level === 0 ? resolution : nodeWidth(1)
   const series = names.map((name): [SeriesName, SeriesBuckets] => {
     const points = columnOf(segments, name)
     let nodes = pointNodes(points, rawSpans, width)

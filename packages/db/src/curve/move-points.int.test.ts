@@ -66,11 +66,11 @@ test('points of a database from before are all there afterwards, rolled up, and 
   expect(curve.series.w_estimate?.bad.reduce((a, b) => a + b)).toBe(800)
   expect(new Set(curve.series.w_estimate?.max.slice(1, -1))).toEqual(new Set([999]))
   const rows = await db.pool.query(
-    'SELECT level, count(*)::int AS rows FROM curve_rollup GROUP BY level ORDER BY level',
+    'SELECT level, count(*)::int AS rows FROM curve_pyramid GROUP BY level ORDER BY level',
   )
   expect(rows.rows).toEqual([
     { level: 1, rows: 39 },
-    { level: 2, rows: 1 },
+    { level: 2, rows: 4 },
   ])
   await db.close()
 })

@@ -14,8 +14,7 @@ type Row = { job: string; epoch: number; step: number; seq: string; effective: b
 const FETCH = 10_000
 
 /**
- * The step of the migration `curve_segments`: moves every row of `curve_point` into segments, builds the pyramid of each job, and drops the
- * table. It runs inside the migration's transaction, so a start that is killed meanwhile leaves everything as it was.
+ * The step of the migration `curve_segments`: moves every row of `curve_point` into segments, and drops the table. It runs inside the migration's transaction, so a start that is killed meanwhile leaves everything as it was.
  */
 export async function movePoints(client: pg.Client): Promise<void> {
   const tx = client as unknown as Transaction
@@ -23,24 +22,28 @@ export async function movePoints(client: pg.Client): Promise<void> {
     SELECT job_id AS job, epoch, step, seq, effective, critic_step AS "criticStep", ${SERIES.join(', ')} FROM curve_point
     WHERE EXISTS (SELECT 1 FROM job WHERE id = job_id) ORDER BY job_id, effective, epoch, step`)
   let run: Row[] = []
-  const flush = async (next: Row | undefined) => {
+  const flush = async () => {
     const [first] = run
-    if (!first) return
-    await insertSegment(tx, first.job, toSegment(run))
+    if (first) await insertSegment(tx, first.job, toSegment(run))
     run = []
-    if (next?.job !== first.job) await close(tx, first.job, 0)
   }
   for (;;) {
     const { rows } = await client.query<Row>(`FETCH ${FETCH} FROM old_points`)
     if (rows.length === 0) break
     for (const row of rows) {
-      if (run[0] && !belongsTo(run[0], row)) await flush(row)
+      if (run[0] && !belongsTo(run[0], row)) await flush()
       run.push(row)
     }
   }
-  await flush(undefined)
+  await flush()
   await client.query('CLOSE old_points')
   await client.query('DROP TABLE curve_point')
+}
+
+/** The step of the migration `curve_pyramid`: builds the pyramid of every job from its segments. */
+export async function buildPyramids(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ job: string }>('SELECT DISTINCT job_id AS job FROM curve_segment')
+  for (const { job } of rows) await close(client as unknown as Transaction, job, 0)
 }
 
 const belongsTo = (a: Row, b: Row) =>

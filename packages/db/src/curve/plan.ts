@@ -14,8 +14,8 @@ export function levelOf(resolution: number): number {
 }
 
 /**
- * The span as the coarsest nodes that are stored and lie in it wholly, ascending: at most 2·32 nodes per level below the asked one at its
- * edges, and as many again between what is rolled up and what is not.
+ * The span as the coarsest nodes that are stored and lie in it wholly, ascending: at most 2·8 nodes per level below the asked one at its
+ * edges, and 256 per level between what is rolled up and what is not.
  */
 export function plan({ first, last }: Steps, level: number, closed: number): Interval[] {
   if (first > last) return []

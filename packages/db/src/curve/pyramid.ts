@@ -1,11 +1,11 @@
 // The roll-up pyramid. A chunk is *closed* once so many points follow it that no median in it can change by what is appended; then its
-// row of level 1 is written, and a row of the next level when 32 below it are. Nothing of it is written twice, unless a point comes or
+// row of level 1 is written, and a row of the next level when 8 below it are. Nothing of it is written twice, unless a point comes or
 // goes below: then it is torn down to there, and built again as points follow. What is above it is read as points, 1 074 of them at most
 // on a curve without gaps.
 import type { SeriesName } from '@kantor/contracts'
 import type { Transaction } from '../database.js'
 import { filterOf } from './filter.js'
-import { CHUNK, chunkOf, completeRows, FANOUT, MEDIAN_WINDOW, nodeWidth, rowWidth, TOP_LEVEL } from './geometry.js'
+import { CHUNK, chunkOf, completeRows, FANOUT, MEDIAN_WINDOW, nodeWidth, ROW, rowWidth, TOP_LEVEL } from './geometry.js'
 import { Axis, Nodes, raise, raiseAxis } from './nodes.js'
 import { AXIS_SLICE, decodeAxis, decodePart, encodeRow, partBytes, partOffset } from './rollup.js'
 import { columnOf, grouped, join, lowerBound, orderOf, type Segment } from './segment.js'
@@ -26,7 +26,7 @@ export async function reopen(tx: Transaction, jobId: string, closed: number, ste
   const reached = await widen(tx, jobId, { first: step, last: step }, { before: HALF, after: 0 })
   const left = Math.min(closed, chunkOf(reached.first))
   if (left === closed) return closed
-  await tx.query('DELETE FROM curve_rollup WHERE job_id = $1 AND (block + 1)::bigint << (5 * (level + 1)) > $2', [
+  await tx.query('DELETE FROM curve_pyramid WHERE job_id = $1 AND (block + 1)::bigint << (3 * level + 7) > $2', [
     jobId,
     left * CHUNK,
   ])
@@ -64,11 +64,11 @@ async function closeChunk(tx: Transaction, jobId: string, chunk: number): Promis
   const wide = await widen(tx, jobId, own, { before: HALF, after: HALF })
   const segments = (await readWholeSegments(tx, jobId, wide)).filter(({ effective }) => effective)
   const inside = segments.filter(({ steps }) => chunkOf(steps[0]!) === chunk)
-  const axis = axisNodes(inside, [own], FANOUT)
+  const axis = axisNodes(inside, [own], nodeWidth(1))
   const names = namesOf(inside)
   const series = names.map((name) => {
     const column = columnOf(segments, name)
-    const nodes = pointNodes(column, [own], FANOUT)
+    const nodes = pointNodes(column, [own], nodeWidth(1))
     for (let i = 0; i < nodes.length; i++) nodes.median[i] = median.at(column.values, nodes.at[i]!)
     return nodes
   })
@@ -135,7 +135,7 @@ async function buildRows(
   { from, to }: { from: number; to: number },
 ): Promise<void> {
   const { rows } = await tx.query<{ names: SeriesName[] | null }>(
-    `SELECT array_agg(DISTINCT name) AS names FROM curve_rollup, unnest(series) AS name
+    `SELECT array_agg(DISTINCT name) AS names FROM curve_pyramid, unnest(series) AS name
      WHERE job_id = $1 AND level = $2 AND block >= $3 AND block < $4`,
     [jobId, level - 1, from * FANOUT, to * FANOUT],
   )
@@ -160,7 +160,7 @@ interface Row {
 }
 
 async function insertRow(tx: Transaction, jobId: string, { level, block, axis, names, series }: Row): Promise<void> {
-  await tx.query('INSERT INTO curve_rollup (job_id, level, block, series, nodes) VALUES ($1, $2, $3, $4, $5)', [
+  await tx.query('INSERT INTO curve_pyramid (job_id, level, block, series, nodes) VALUES ($1, $2, $3, $4, $5)', [
     jobId,
     level,
     block,
@@ -183,14 +183,14 @@ export async function readRows(
   const { rows } = await tx.query<{ block: number; span: number; axis: Buffer } & Record<SeriesName, Buffer | null>>(
     `SELECT block, span.number AS span, ${[`${AXIS_SLICE} AS axis`, ...names.map(part)].join(', ')}
      FROM unnest($3::int[], $4::int[], $5::int[]) AS span(number, first, last)
-     JOIN curve_rollup ON job_id = $1 AND level = $2 AND block BETWEEN span.first AND span.last`,
+     JOIN curve_pyramid ON job_id = $1 AND level = $2 AND block BETWEEN span.first AND span.last`,
     [jobId, level, [...spans.keys()], spans.map(({ first }) => row(first)), spans.map(({ last }) => row(last))],
   )
   rows.sort((a, b) => a.span - b.span || a.block - b.block)
-  const axis = new Axis(rows.length * FANOUT)
+  const axis = new Axis(rows.length * ROW)
   for (const { block, span, axis: head } of rows) decodeAxis(level, block, head, spans[span]!, axis)
   const series = names.map((name): [SeriesName, Nodes] => {
-    const nodes = new Nodes(rows.length * FANOUT)
+    const nodes = new Nodes(rows.length * ROW)
     for (const found of rows) {
       const bytes = found[name]
       if (bytes !== null) decodePart(level, found.block, bytes, spans[found.span]!, nodes)
