@@ -24,6 +24,7 @@ import { dossierRoutes } from './routes/dossier.js'
 import { jobRoutes } from './routes/jobs.js'
 import { logRoutes } from './routes/logs.js'
 import { outletRoutes } from './routes/outlets.js'
+import { sweepRoutes } from './routes/sweeps.js'
 import { taskRoutes } from './routes/tasks.js'
 import { usageRoutes } from './routes/usage.js'
 import { webhookRoutes } from './routes/webhooks.js'
@@ -81,6 +82,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   artifactRoutes(app, deps)
   datasetRoutes(app, deps)
   outletRoutes(app, deps)
+  sweepRoutes(app)
   taskRoutes(app)
   usageRoutes(app)
   webhookRoutes(app, deps)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Writable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { errorCatalogue, Problem, type Route, type RouteName, routes } from '@kantor/contracts'
+import { errorCatalogue, Problem, type Route, type RouteName, routes, type Sweep } from '@kantor/contracts'
 import { addCheckpoint, addSample, appendPoints, finishAttempt, markRunning } from '@kantor/db'
 import { createLogger } from '@kantor/runtime'
 import { type Services, startServices } from '@kantor/testing'
@@ -62,6 +62,9 @@ async function fill(): Promise<void> {
     if (job === over) await finishAttempt(rig.db, fence, { to: 'succeeded', reason: 'budget_reached' })
   }
   ids.push(queued.id, running.id, over.id)
+  const search = { kind: 'grid', parameters: { batchSize: { values: [16, 32] } } }
+  const sweep = await rig.ask({ method: 'POST', url: '/sweeps', payload: { spec: { dataset: 'digits' }, search } })
+  ids.push((replyOf('createSweep', sweep) as Sweep).id)
 }
 
 /** Every path of keys into a value. */

@@ -17,6 +17,7 @@ import {
   joinedTransaction,
   listDatasets,
   type NewJob,
+  type NewTrial,
   resolveDataset,
 } from '@kantor/db'
 import { exceedsBudget } from './job-budget.js'
@@ -38,6 +39,8 @@ export interface Submission<Body = CreateJob> {
   body: Body
   /** RFC 6901 pointer; empty when the job is the whole body. */
   pointer: string
+  /** Of the sweep that it belongs to. */
+  trial?: NewTrial
 }
 
 /**
@@ -57,7 +60,7 @@ export async function submitJobs(db: Database, submissions: Submission[], by: Su
   }
   const author = { actor: by.actor, keyId: by.keyId ?? null }
   const jobs = submissions.flatMap((one): NewJob[] => {
-    const { pointer } = one
+    const { pointer, trial } = one
     const { preset: _, ...job } = one.body
     const dataset = datasets.found.get(job.spec.dataset)
     if (!dataset) {
@@ -74,7 +77,7 @@ export async function submitJobs(db: Database, submissions: Submission[], by: Su
     const excess = exceedsBudget(spec, dataset, by.quotas)
     if (excess) errors.push(under(pointer, excess))
     const start = starts.get(one)
-    if (!start) return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), ...author }]
+    if (!start) return [{ job: { ...job, spec }, lint: lintJob(spec, dataset), trial, ...author }]
     const faults = start.fault ? [start.fault] : misfits(start, spec, dataset)
     errors.push(...faults.map((fault) => under(pointer, fault)))
     if (start.fault) return []

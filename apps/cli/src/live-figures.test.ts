@@ -28,6 +28,8 @@ function aView({ points, attempt = 1, resolution = 1, progress = null }: Given):
       message: null,
       startFrom: null,
       archivedAt: null,
+      sweepId: null,
+      trial: null,
       worker: 'w',
       determinism: 'bitwise',
       reproducible: true,

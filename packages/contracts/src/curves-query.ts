@@ -16,24 +16,35 @@ export const comparedKeys = [
   '/objective',
 ] as const
 
-export const CurvesQuery = z.strictObject({
-  jobIds: z
-    .array(z.uuid())
-    .min(1)
-    .max(100)
-    .refine((ids) => new Set(ids).size === ids.length, { message: 'must not name a job twice' }),
-  metrics: z.array(SeriesName).min(1).max(seriesNames.length).default(['w_estimate']),
-  from: z.int().min(0).max(1e9).optional(),
-  to: z.int().min(0).max(1e9).optional(),
-  /** Of the longest curve; all share one resolution, so that their buckets are the same steps. */
-  maxPoints: z.int().min(1).max(1000).default(300),
-  smooth: Smooth.default(null),
-  x: CurveAxis.default('gen_step'),
-  /** `first`: every value divided by the size of the curve's first bucket mean, for shapes where scales differ. */
-  normalize: z.enum(['none', 'first']).default('none'),
-  /** Refuse with `not-comparable` when the jobs differ in what sets the scale of an estimate. */
-  requireComparable: z.boolean().default(true),
-})
+/** Curves in one reply. */
+export const MAX_CURVES = 100
+
+export const CurvesQuery = z
+  .strictObject({
+    jobIds: z
+      .array(z.uuid())
+      .min(1)
+      .max(MAX_CURVES)
+      .refine((ids) => new Set(ids).size === ids.length, { message: 'must not name a job twice' })
+      .optional(),
+    /** Instead of `jobIds`: the trials of a sweep that have started, best first, up to 100 of them. */
+    sweepId: z.uuid().optional(),
+    metrics: z.array(SeriesName).min(1).max(seriesNames.length).default(['w_estimate']),
+    from: z.int().min(0).max(1e9).optional(),
+    to: z.int().min(0).max(1e9).optional(),
+    /** Of the longest curve; all share one resolution, so that their buckets are the same steps. */
+    maxPoints: z.int().min(1).max(1000).default(300),
+    smooth: Smooth.default(null),
+    x: CurveAxis.default('gen_step'),
+    /** `first`: every value divided by the size of the curve's first bucket mean, for shapes where scales differ. */
+    normalize: z.enum(['none', 'first']).default('none'),
+    /** Refuse with `not-comparable` when the jobs differ in what sets the scale of an estimate. */
+    requireComparable: z.boolean().default(true),
+  })
+  .refine(({ jobIds, sweepId }) => (jobIds === undefined) !== (sweepId === undefined), {
+    message: 'give either jobIds or sweepId',
+    params: { code: 'conflicting-options' },
+  })
 export type CurvesQuery = z.infer<typeof CurvesQuery>
 
 export const CurveItem = z.object({
@@ -46,7 +57,7 @@ export type CurveItem = z.infer<typeof CurveItem>
 export const CurvesReply = z.object({
   /** Generator steps per bucket, of every curve. */
   resolution: z.int(),
-  /** In the order of `jobIds`. */
+  /** In the order of `jobIds`, or of the sweep's ranking. */
   items: z.array(CurveItem),
 })
 export type CurvesReply = z.infer<typeof CurvesReply>

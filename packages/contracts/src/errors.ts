@@ -26,6 +26,7 @@ export const errorCatalogue = {
   'invalid-query': { status: 422, title: 'The query is not acceptable' },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key stands for another request' },
   'not-comparable': { status: 422, title: 'These curves cannot be compared' },
+  'sweep-too-large': { status: 422, title: 'The sweep has more trials than a sweep may have' },
   'too-complex': { status: 422, title: 'The body is nested too deep or holds too many keys' },
   'headers-too-large': { status: 431, title: 'The headers are too many or too long' },
   'rate-limited': { status: 429, title: 'Too many requests' },

@@ -100,6 +100,7 @@ function messageOf(issue: Issue): string {
 }
 
 function hintOf(issue: Issue): string | undefined {
+  if (issue.code === 'custom' && typeof issue.params?.['hint'] === 'string') return issue.params['hint']
   if (issue.code === 'invalid_value') {
     const allowed = issue.values.map(String)
     const guess = typeof issue.input === 'string' ? nearest(issue.input, allowed) : undefined

@@ -4,7 +4,7 @@ export { Checkpoint, Sample } from './artifacts.js'
 export { Alert, type AlertCondition, AlertRule, CreateAlertRule, PatchAlertRule } from './alerts.js'
 export { Attempt } from './attempts.js'
 export { operationsPerGeneratorStep } from './cost.js'
-export { comparedKeys, CurveItem, CurvesQuery, CurvesReply } from './curves-query.js'
+export { comparedKeys, CurveItem, CurvesQuery, CurvesReply, MAX_CURVES } from './curves-query.js'
 export {
   CurveAggregate,
   CurveAxis,
@@ -81,6 +81,16 @@ export {
   type Routes,
   routes,
 } from './routes.js'
+export {
+  Configuration,
+  type GridParameter,
+  type GridSearch,
+  ParameterValue,
+  type RandomParameter,
+  type RandomSearch,
+  Search,
+} from './search.js'
+export { nestPaths, specPaths } from './spec-paths.js'
 export { StreamEvent } from './stream-routes.js'
 export { nearest } from './strings.js'
 export {
@@ -95,6 +105,17 @@ export {
   taskTransitions,
   Verification,
 } from './tasks.js'
+export { TrialListQuery, TrialSort } from './sweep-routes.js'
+export {
+  CreateSweep,
+  type CreateSweepInput,
+  MAX_TRIALS,
+  Sweep,
+  SweepObjective,
+  SweepState,
+  Trial,
+  trialSpec,
+} from './sweeps.js'
 export { Worker, WorkerState } from './workers.js'
 export { moves, type MovingVerb, PauseCheckpoint, takes, Verb, verbsOf } from './verbs.js'
 export { ActOnJobs, type ActResult, BulkAction, ForkJob, type JobsFilter, MAX_BULK } from './verb-routes.js'

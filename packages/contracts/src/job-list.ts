@@ -55,6 +55,8 @@ export const JobListQuery = z.strictObject({
   state: z.string().transform(list).pipe(z.array(JobState)).optional(),
   /** Submitted with this key: its id or its name. */
   key: text(200).min(1).optional(),
+  /** The trials of this sweep. */
+  sweepId: z.uuid().optional(),
   /** Given several times: all of them must hold. */
   tag: repeated(TagCondition).optional(),
   /** Each of these words begins a word of the name or the notes, whatever the case. */

@@ -66,7 +66,15 @@ export const Lint = z.object({ code: z.string(), pointer: z.string(), message: z
 export type Lint = z.infer<typeof Lint>
 
 /** What keeps a queued job from starting, the most lasting cause first. */
-const WaitingReason = z.enum(['no_worker', 'no_matching_device', 'backing_off', 'key_limit', 'slots_busy', 'next'])
+const WaitingReason = z.enum([
+  'no_worker',
+  'no_matching_device',
+  'backing_off',
+  'key_limit',
+  'sweep_limit',
+  'slots_busy',
+  'next',
+])
 export type WaitingReason = z.infer<typeof WaitingReason>
 
 export const Waiting = z
@@ -100,6 +108,9 @@ export const Job = z
     worker: z.string().nullable(),
     /** The checkpoint of another job that it starts from; null for one from scratch. */
     startFrom: StartFrom.nullable(),
+    /** The sweep that it is a trial of, and which; null for a job of its own. */
+    sweepId: z.uuid().nullable(),
+    trial: z.int().nullable(),
     progress: Progress.nullable(),
     /** Whether the same spec gives the same bits again on a machine like its own; null before the first step. */
     determinism: z.enum(['bitwise', 'best-effort']).nullable(),

@@ -12,6 +12,7 @@ import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
 import { outletRoutes } from './outlet-routes.js'
 import { taskRoutes } from './task-routes.js'
+import { sweepRoutes } from './sweep-routes.js'
 import { usageRoutes } from './usage-routes.js'
 import { Worker } from './workers.js'
 import { streamRoutes } from './stream-routes.js'
@@ -227,6 +228,7 @@ export const routes = {
   },
   ...outletRoutes,
   ...taskRoutes,
+  ...sweepRoutes,
   ...usageRoutes,
   ...webhookRoutes,
   ...alertRoutes,

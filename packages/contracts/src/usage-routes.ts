@@ -8,7 +8,7 @@ export const usageRoutes = {
     method: 'GET',
     path: '/usage',
     scope: 'read',
-    summary: 'Machine time by key, device, host, dataset or job, the most first; deleted jobs are not in it',
+    summary: 'Machine time by key, device, host, dataset, sweep or job, the most first; deleted jobs are not in it',
     query: UsageQuery,
     status: 200,
     reply: Usage,

@@ -12,7 +12,7 @@ const amounts = {
   cpuSeconds: z.number(),
 }
 
-export const UsageGroup = z.enum(['key', 'deviceClass', 'device', 'host', 'dataset', 'job'])
+export const UsageGroup = z.enum(['key', 'deviceClass', 'device', 'host', 'dataset', 'sweep', 'job'])
 export type UsageGroup = z.infer<typeof UsageGroup>
 
 /** One group: its name under each of the asked criteria, null where it is unknown. */

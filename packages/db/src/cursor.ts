@@ -16,6 +16,8 @@ const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 const taskPattern = new RegExp(`^task:(${uuid})$`)
 const auditPattern = /^audit:(\d{1,18})$/
 const jobPattern = new RegExp(`^jobs:([\\w-]{12}):(inf|\\d{1,16}):(${uuid})$`)
+const sweepPattern = new RegExp(`^sweep:(${uuid})$`)
+const trialPattern = /^trials:(-?trial|best):(-?[\d.]{1,25}(?:e[+-]\d{1,3})?|-?Infinity):(\d{1,4})$/
 const stepPattern = new RegExp(`^step:(\\d{1,10}):(${uuid})$`)
 
 /** What the column holds. */
@@ -56,6 +58,23 @@ export function readJobCursor(cursor: string, purpose: string, type: 'int' | 'ti
 
 export const taskCursor = (id: string): string => encode(`task:${id}`)
 export const readTaskCursor = (cursor: string): string => decode(cursor, taskPattern)[1]!
+
+export const sweepCursor = (id: string): string => encode(`sweep:${id}`)
+export const readSweepCursor = (cursor: string): string => decode(cursor, sweepPattern)[1]!
+
+/** Where a page of trials ended: what its sort compares first, as Postgres writes it, and the trial's number. */
+export interface TrialPosition {
+  value: string
+  trial: number
+}
+export const trialCursor = ({ value, trial }: TrialPosition, sort: string): string =>
+  encode(`trials:${sort}:${value}:${trial}`)
+/** AppError `invalid-cursor`, also for one of another sort. */
+export function readTrialCursor(cursor: string, sort: string): TrialPosition {
+  const [, madeFor, value, trial] = decode(cursor, trialPattern)
+  if (madeFor !== sort) throw new AppError('invalid-cursor', 'the cursor belongs to another sort; start without it')
+  return { value: value!, trial: Number(trial) }
+}
 
 export const auditCursor = (id: string): string => encode(`audit:${id}`)
 export const readAuditCursor = (cursor: string): string => decode(cursor, auditPattern)[1]!

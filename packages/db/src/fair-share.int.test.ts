@@ -7,6 +7,7 @@ import {
   claimJob,
   createJobs,
   createKey,
+  createSweep,
   type Database,
   type DeviceClass,
   drawTickets,
@@ -24,7 +25,7 @@ beforeAll(async () => {
   db = opened.db
 })
 afterAll(() => opened.stop())
-beforeEach(() => db.pool.query('TRUNCATE worker, job, api_key CASCADE'))
+beforeEach(() => db.pool.query('TRUNCATE worker, job, sweep, api_key CASCADE'))
 
 const worker = (id: string, slots: number, deviceClass: DeviceClass = 'cpu') =>
   registerWorker(db, { id, host: 'h', pid: 1, deviceClass, device: 'a device', slots, versions: {} })
@@ -77,6 +78,64 @@ describe('fair share', () => {
     const jobs = await submitMany(3, null)
 
     expect(await drawn()).toEqual(ids(jobs.slice(0, 2)))
+  })
+})
+
+/** A sweep of `n` trials of which `maxRunning` may run at once. */
+async function sweepOf(n: number, maxRunning: number, keyId: string | null = null): Promise<Job[]> {
+  const sweepId = await createSweep(db, {
+    name: 'a sweep',
+    tags: {},
+    priority: 100,
+    spec: {},
+    search: { kind: 'grid', parameters: {} },
+    seeds: [1],
+    objective: { metric: 'w_estimate', goal: 'min' },
+    maxRunning,
+    configurations: n,
+    trials: n,
+    keyId,
+  })
+  const trials: Job[] = []
+  for (let trial = 1; trial <= n; trial++)
+    trials.push(await submit(db, { keyId, trial: { sweepId, trial, parameters: {} } }))
+  return trials
+}
+
+describe('the limit of a sweep', () => {
+  test('holds its trials back and nobody else, other jobs of the same key included', async () => {
+    await worker('worker-1', 10)
+    const keyId = await aKey('limited', 3)
+    const trials = await sweepOf(5, 2, keyId)
+    const [other] = await submitMany(1, keyId)
+
+    expect(await drawn()).toEqual([trials[0]!.id, trials[1]!.id, other!.id])
+    expect(await waiting(trials[2]!)).toMatchObject({ reason: 'sweep_limit' })
+    expect(await waiting(other!)).toMatchObject({ reason: 'next' })
+
+    const { fence } = await claim(db, trials[0]!)
+    await claim(db, trials[1]!)
+    expect(await claimAs(trials[2]!, 'worker-1')).toBeNull()
+    expect(await drawn()).toEqual([])
+    await finishAttempt(db, fence, { to: 'failed', reason: 'diverged' })
+    expect(await drawn()).toEqual([trials[2]!.id])
+  })
+
+  test('of many claims at once none is beyond it', async () => {
+    await worker('w', 50)
+    const trials = await sweepOf(20, 4)
+
+    const claims = await Promise.all(trials.map((trial) => claimAs(trial)))
+
+    expect(claims.filter((one) => one !== null)).toHaveLength(4)
+  })
+
+  test('a trial that waits out its crash leaves its place to the next', async () => {
+    await worker('w', 10)
+    const trials = await sweepOf(3, 1)
+    await db.pool.query(`UPDATE job SET not_before = clock_timestamp() + interval '1 h' WHERE id = $1`, [trials[0]!.id])
+
+    expect(await drawn()).toEqual([trials[1]!.id])
   })
 })
 

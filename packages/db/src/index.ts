@@ -21,7 +21,16 @@ export { deleteJob } from './deletion.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError, type TaskFence } from './fence.js'
 export { answerOnce, forgetReplies, type IdempotentRequest, type StoredReply } from './idempotency.js'
-export { countQueued, createJob, createJobs, getJob, listEvents, matchJobs, type NewJob } from './jobs.js'
+export {
+  countQueued,
+  createJob,
+  createJobs,
+  getJob,
+  listEvents,
+  matchJobs,
+  type NewJob,
+  type NewTrial,
+} from './jobs.js'
 export { jobMarks, type JobMarks } from './job-changes.js'
 export {
   createKey,
@@ -58,6 +67,8 @@ export { cancelTask, createTask, getTask, listTasks, type NewTask, type TaskFilt
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
 export { addSample, getSample, listSamples, type NewSample, samplesFrom, type StoredSample } from './samples.js'
 export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
+export { createSweep, getSweep, listSweeps, type NewSweep, trialsFor } from './sweeps.js'
+export { listTrials } from './trials.js'
 export { readJobUsage, readUsage } from './usage.js'
 export { askJob, type Asked, refusal, setArchived } from './verbs.js'
 export { holdQueue, whyWaiting } from './waiting.js'

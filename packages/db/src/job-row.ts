@@ -25,6 +25,8 @@ export interface JobRow {
   archivedAt: Date | null
   startJobId: string | null
   startCheckpointId: string | null
+  sweepId: string | null
+  trial: number | null
 }
 
 /** A job's row inside a transaction: also what the life cycle needs and no reader sees. */
@@ -40,6 +42,7 @@ export interface OwnedJobRow extends JobRow {
 export const jobColumns = `id, name, tags, notes, priority, revision, state, reason, message, spec, lint, epoch,
   worker_id AS "workerId", progress, determinism, replay_divergences AS "replayDivergences", not_before AS "notBefore", created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
   archived_at AS "archivedAt", start_job_id AS "startJobId", start_checkpoint_id AS "startCheckpointId",
+  sweep_id AS "sweepId", trial,
   event_seq AS "eventSeq", crashes, desired, pause_checkpoint AS "pauseCheckpoint"`
 
 const Checked = Job.omit({ spec: true })
@@ -63,6 +66,8 @@ export function toJob(row: JobRow): Job {
     attempt: row.epoch,
     worker: row.workerId,
     startFrom: row.startCheckpointId === null ? null : { jobId: row.startJobId, checkpoint: row.startCheckpointId },
+    sweepId: row.sweepId,
+    trial: row.trial,
     progress: row.progress,
     determinism: row.determinism,
     reproducible: row.determinism === 'bitwise' ? row.replayDivergences === 0 : null,
@@ -82,9 +87,11 @@ export function submittedJob(
   {
     job,
     lint,
+    trial,
   }: {
     job: Pick<Job, 'name' | 'tags' | 'notes' | 'priority' | 'spec'> & { startFrom?: StartFrom | undefined }
     lint: Lint[]
+    trial?: { sweepId: string; trial: number } | undefined
   },
   createdAt: Date,
 ): Job {
@@ -102,6 +109,8 @@ export function submittedJob(
     attempt: 0,
     worker: null,
     startFrom: job.startFrom ?? null,
+    sweepId: trial?.sweepId ?? null,
+    trial: trial?.trial ?? null,
     progress: null,
     determinism: null,
     reproducible: null,

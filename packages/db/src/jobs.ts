@@ -1,5 +1,6 @@
 import {
   AppError,
+  type Configuration,
   type CreateJob,
   type Job,
   JobEvent,
@@ -12,11 +13,20 @@ import { v7 as uuidv7 } from 'uuid'
 import { type Database, query } from './database.js'
 import { jobColumns, type JobRow, submittedJob, toJob } from './job-row.js'
 
+export interface NewTrial {
+  sweepId: string
+  /** Counted from 1. */
+  trial: number
+  parameters: Configuration
+}
+
 export interface NewJob {
   job: Omit<CreateJob, 'preset' | 'spec' | 'startFrom'> & { spec: JobSpec; startFrom?: StartFrom | undefined }
   lint: Lint[]
   /** For people: what the first event says. */
   message?: string | undefined
+  /** Of a sweep. */
+  trial?: NewTrial | undefined
   /** Who asks: the key's name or id. */
   actor: string
   /** The key that counts it as its own; null without authentication. */
@@ -32,7 +42,7 @@ export async function createJob(db: Database, input: NewJob): Promise<Job> {
 export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]> {
   const ids = inputs.map(() => uuidv7())
   // One JSON text: a thousand jobs take 75 ms with it, 110 ms with an array per column, and one takes half the work of ours.
-  const rows = inputs.map(({ job, lint, keyId, actor, message }, index) => ({
+  const rows = inputs.map(({ job, lint, keyId, actor, message, trial }, index) => ({
     ...job,
     id: ids[index],
     device: job.spec.device,
@@ -40,6 +50,9 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
     key_id: keyId,
     start_job_id: job.startFrom?.jobId,
     start_checkpoint_id: job.startFrom?.checkpoint,
+    sweep_id: trial?.sweepId,
+    trial: trial?.trial,
+    parameters: trial?.parameters,
     actor,
     message,
   }))
@@ -47,12 +60,13 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
     db,
     `WITH new AS (
        SELECT * FROM json_to_recordset($1) AS new(id uuid, name text, tags jsonb, notes text, priority int, device text, spec jsonb,
-         lint jsonb, key_id text, start_job_id uuid, start_checkpoint_id uuid, actor text, message text)
+         lint jsonb, key_id text, start_job_id uuid, start_checkpoint_id uuid, sweep_id uuid, trial int, parameters json,
+         actor text, message text)
      ), made AS (
        INSERT INTO job (id, name, tags, notes, priority, device, spec, lint, key_id, start_job_id, start_checkpoint_id,
-         state, reason, event_seq)
+         sweep_id, trial, parameters, state, reason, event_seq)
        SELECT id, name, tags, notes, priority, device, spec, lint, key_id, start_job_id, start_checkpoint_id,
-         'queued', 'submitted', 1 FROM new
+         sweep_id, trial, parameters, 'queued', 'submitted', 1 FROM new
        RETURNING created_at
      ), events AS (
        INSERT INTO job_event (job_id, seq, actor, to_state, reason, message, epoch)

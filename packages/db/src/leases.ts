@@ -30,7 +30,7 @@ export interface Claim {
 
 /**
  * Takes a queued job: of any number of claimers one wins, the others get null. So does one whose ticket counts no more, a worker that is
- * draining, unfit or of another device class than the job asks for, and one that would run more of a key's jobs than that key may have running. A pause or stop that
+ * draining, unfit or of another device class than the job asks for, and one that would run more of a key's, or a sweep's, jobs than may run at once. A pause or stop that
  * an earlier attempt left unfinished is taken up at once: `job.state` is then `pausing` or `stopping`.
  */
 export async function claimJob(db: Database, request: ClaimRequest): Promise<Claim | null> {
@@ -81,25 +81,34 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
 /** Whether the number is that of the job's ticket, or null. */
 const ticketed = (ticketNo: string) => `(${ticketNo}::int IS NULL OR (job.ticket_no = ${ticketNo} AND ${ticketCounts}))`
 
-/** Whether this worker may not have this job now. The key's row stays locked, so that two claims cannot both be the last one allowed. */
+/** Whether this worker may not have this job now. */
 async function isRefused(tx: Transaction, { jobId, workerId, ticketNo }: ClaimRequest): Promise<boolean> {
-  const { rows } = await tx.query<{ keyId: string | null; unfit: boolean }>(
-    `SELECT api_key.id AS "keyId", coalesce(draining OR unusable IS NOT NULL OR job.device NOT IN ('any', device_class), false) AS unfit
-     FROM job LEFT JOIN worker ON worker.id = $2 LEFT JOIN api_key ON api_key.id = key_id AND max_running IS NOT NULL
+  const { rows } = await tx.query<{ keyId: string | null; sweepId: string | null; unfit: boolean }>(
+    `SELECT api_key.id AS "keyId", sweep.id AS "sweepId",
+       coalesce(draining OR unusable IS NOT NULL OR job.device NOT IN ('any', device_class), false) AS unfit
+     FROM job LEFT JOIN worker ON worker.id = $2 LEFT JOIN api_key ON api_key.id = key_id AND api_key.max_running IS NOT NULL
+       LEFT JOIN sweep ON sweep.id = sweep_id AND sweep.max_running IS NOT NULL
      WHERE job.id = $1 AND state = 'queued' AND ${ticketed('$3')}`,
     [jobId, workerId, ticketNo ?? null],
   )
   const [found] = rows
-  if (!found || found.unfit || found.keyId === null) return found?.unfit ?? false
-  const key = await tx.query<{ maxRunning: number | null }>(
-    'SELECT max_running AS "maxRunning" FROM api_key WHERE id = $1 FOR NO KEY UPDATE',
-    [found.keyId],
+  if (!found || found.unfit) return found?.unfit ?? false
+  // Always in this order: two claims that need both locks must not wait for each other.
+  return (await isFull(tx, 'api_key', found.keyId)) || (await isFull(tx, 'sweep', found.sweepId))
+}
+
+/** Whether as many jobs of a key or sweep run as may. Its row stays locked, so that two claims cannot both be the last one allowed. */
+async function isFull(tx: Transaction, table: 'api_key' | 'sweep', id: string | null): Promise<boolean> {
+  if (id === null) return false
+  const limit = await tx.query<{ maxRunning: number | null }>(
+    `SELECT max_running AS "maxRunning" FROM ${table} WHERE id = $1 FOR NO KEY UPDATE`,
+    [id],
   )
   const running = await tx.query<{ n: number }>(
-    'SELECT count(*)::int AS n FROM job WHERE key_id = $1 AND lease_until IS NOT NULL',
-    [found.keyId],
+    `SELECT count(*)::int AS n FROM job WHERE ${table === 'sweep' ? 'sweep_id' : 'key_id'} = $1 AND lease_until IS NOT NULL`,
+    [id],
   )
-  const maxRunning = key.rows[0]?.maxRunning ?? null
+  const maxRunning = limit.rows[0]?.maxRunning ?? null
   return maxRunning !== null && running.rows[0]!.n >= maxRunning
 }
 

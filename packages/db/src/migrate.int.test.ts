@@ -138,6 +138,7 @@ const udt: Record<string, string> = {
   String: 'text',
   Boolean: 'bool',
   Json: 'jsonb',
+  'Json @db.Json': 'json',
   'String @db.Uuid': 'uuid',
   'DateTime @db.Timestamptz(6)': 'timestamptz',
   'Float @db.Real': 'float4',

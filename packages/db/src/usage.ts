@@ -7,6 +7,7 @@ const criteria: Record<UsageGroup, string> = {
   device: 'attempt.device',
   host: 'attempt.host',
   dataset: `job.spec->>'dataset'`,
+  sweep: 'job.sweep_id::text',
   job: 'attempt.job_id::text',
 }
 

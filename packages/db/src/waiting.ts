@@ -8,6 +8,7 @@ interface Place {
   device: 'any' | DeviceClass
   heldBack: boolean
   backingOff: boolean
+  paced: boolean
   jobsAhead: number
 }
 
@@ -70,7 +71,7 @@ const readQueue = (db: Database): Promise<Queue> =>
            count(*) FILTER (WHERE NOT held_back) OVER before AS any
          FROM ordered WINDOW before AS (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
        )
-       SELECT string_agg(concat_ws(' ', id, device, held_back, backing_off,
+       SELECT string_agg(concat_ws(' ', id, device, held_back, backing_off, paced,
          CASE device WHEN 'cpu' THEN cpu WHEN 'gpu' THEN gpu ELSE "any" END), E'\n') AS places
        FROM counted`,
     )
@@ -95,11 +96,12 @@ function explain({ places, slots, ends }: Queue, jobIds: string[]): Map<string, 
 }
 
 function toPlace(line: string): Place {
-  const [, device, heldBack, backingOff, jobsAhead] = line.split(' ')
+  const [, device, heldBack, backingOff, paced, jobsAhead] = line.split(' ')
   return {
     device: device as Place['device'],
     heldBack: heldBack === 't',
     backingOff: backingOff === 't',
+    paced: paced === 't',
     jobsAhead: Number(jobsAhead),
   }
 }
@@ -134,13 +136,14 @@ function etaOf(
 }
 
 function reasonOf(
-  { device, heldBack, backingOff, jobsAhead }: Place,
+  { device, heldBack, backingOff, paced, jobsAhead }: Place,
   slots: Record<DeviceClass, Slots>,
 ): WaitingReason {
   if (slots.cpu.total + slots.gpu.total === 0) return 'no_worker'
   const matching = device === 'any' ? [slots.cpu, slots.gpu] : [slots[device]]
   if (matching.every(({ total }) => total === 0)) return 'no_matching_device'
   if (backingOff) return 'backing_off'
+  if (paced) return 'sweep_limit'
   if (heldBack) return 'key_limit'
   const free = matching.reduce((sum, one) => sum + one.free, 0)
   return jobsAhead < free ? 'next' : 'slots_busy'

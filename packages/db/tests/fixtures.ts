@@ -7,6 +7,7 @@ import {
   type Database,
   type Fence,
   migrate,
+  type NewTrial,
   openDatabase,
   registerDataset,
 } from '../src/index.js'
@@ -58,17 +59,21 @@ export const aDataset = (changes: Partial<{ id: string; version: string; content
 
 type SpecChanges = Partial<CreateJobInput['spec']>
 
-type JobChanges = Partial<Omit<CreateJobInput, 'spec'>> & { spec?: SpecChanges; keyId?: string | null }
+type JobChanges = Partial<Omit<CreateJobInput, 'spec'>> & {
+  spec?: SpecChanges
+  keyId?: string | null
+  trial?: NewTrial
+}
 
 /** A queued job. */
-export function submit(db: Database, { keyId = null, ...changes }: JobChanges = {}) {
+export function submit(db: Database, { keyId = null, trial, ...changes }: JobChanges = {}) {
   const { preset, ...job } = CreateJob.parse({
     name: 'a test',
     ...changes,
     spec: { dataset: `digits@${datasetVersion}`, seed: 1, ...changes.spec },
   })
   if (preset !== undefined) throw new Error('a preset is resolved before a job is stored')
-  return createJob(db, { job: { ...job, spec: JobSpec.parse(job.spec) }, lint: [], actor: 'tester', keyId })
+  return createJob(db, { job: { ...job, spec: JobSpec.parse(job.spec) }, lint: [], actor: 'tester', keyId, trial })
 }
 
 /** The next attempt of a job that is queued. */

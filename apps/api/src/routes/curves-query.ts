@@ -5,18 +5,23 @@ import {
   CurveQuery,
   type CurveReply,
   type Job,
+  MAX_CURVES,
+  MAX_TRIALS,
   type SeriesName,
 } from '@kantor/contracts'
-import { type Database, getJob, readCurves } from '@kantor/db'
+import { type Database, getJob, listTrials, readCurves } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.js'
 import { register } from '../register.js'
 import { specDifferences } from '../spec-difference.js'
+import { existingSweep } from './sweeps.js'
 
 export function curvesQueryRoutes(app: FastifyInstance, { db }: ApiDeps): void {
   register(app, 'queryCurves', async ({ body }) => {
-    const { jobIds, normalize, requireComparable, ...asked } = body
-    if (requireComparable) assertComparable(await existingJobs(db, jobIds))
+    const { jobIds: named, sweepId, normalize, requireComparable, ...asked } = body
+    const jobIds = named ?? (await startedTrials(db, sweepId!))
+    if (jobIds.length === 0) return { resolution: 1, items: [] }
+    if (requireComparable) assertComparable(await existingJobs(db, jobIds), named ? '/jobIds' : '/sweepId')
     const query: CurveQuery = { ...CurveQuery.parse({}), ...asked }
     const curves = await readCurves(db, jobIds, query)
     const items = curves.map((curve) => toItem(curve, normalize))
@@ -34,16 +39,23 @@ async function existingJobs(db: Database, ids: readonly string[]): Promise<Job[]
   return jobs
 }
 
+async function startedTrials(db: Database, sweepId: string): Promise<string[]> {
+  const sweep = await existingSweep(db, sweepId)
+  const { items } = await listTrials(db, sweep, { sort: 'best', limit: MAX_TRIALS })
+  const started = items.filter(({ step }) => step !== null)
+  return started.slice(0, MAX_CURVES).map(({ jobId }) => jobId)
+}
+
 /** Every job against the first: what sets the scale of an estimate must be the same. */
-function assertComparable([first, ...others]: Job[]): void {
+function assertComparable([first, ...others]: Job[], named: '/jobIds' | '/sweepId'): void {
   const errors = others.flatMap((job, i) => {
     const differing = specDifferences(first!.spec, job.spec).filter(({ pointer }) =>
       comparedKeys.some((key) => pointer === key || pointer.startsWith(`${key}/`)),
     )
     return differing.map(({ pointer, here = 'absent', there = 'absent' }) => ({
-      pointer: `/jobIds/${i + 1}`,
+      pointer: named === '/jobIds' ? `/jobIds/${i + 1}` : named,
       code: 'conflicting-options' as const,
-      message: `its spec has ${pointer.slice(1)} = ${JSON.stringify(there)}, the first job's ${JSON.stringify(here)}`,
+      message: `${named === '/jobIds' ? 'its spec' : `the spec of trial ${job.trial}`} has ${pointer.slice(1)} = ${JSON.stringify(there)}, the first job's ${JSON.stringify(here)}`,
       hint: 'compare jobs of one critic on one dataset, or send "requireComparable": false',
     }))
   })

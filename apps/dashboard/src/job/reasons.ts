@@ -24,6 +24,7 @@ const waitSentences: Record<WaitingReason, string> = {
   no_matching_device: 'No worker has the device that it asks for',
   backing_off: 'A pause after its last crash',
   key_limit: 'Its key has as many jobs running as it may',
+  sweep_limit: 'Its sweep has as many trials running as it may',
   slots_busy: 'Every slot is taken',
   next: 'Starts in a moment',
 }

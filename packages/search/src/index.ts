@@ -1,0 +1,1 @@
+export { countConfigurations, listConfigurations, type SettledSearch } from './methods.js'
