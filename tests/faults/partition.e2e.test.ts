@@ -30,7 +30,7 @@ describe('two worker hosts', () => {
       const { host, port } = hosts.address(index)
       database.hostname = host
       database.port = String(port)
-      return stack.newWorker({ DATABASE_URL: database.toString() }, hosts.enter(index))
+      return stack.newWorker({ DATABASE_URL: database.toString(), KANTOR_INSECURE: 'plaintext' }, hosts.enter(index))
     })
   }, LIMIT_MS)
   afterAll(async () => {

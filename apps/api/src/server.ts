@@ -1,16 +1,15 @@
 // The API process: one HTTP server, and perhaps the leading dispatcher. It never loads TensorFlow.
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
-import { hasKeys, migrate, openDatabase } from '@kantor/db'
+import { DatabaseUnusable, hasKeys, migrate, openDatabase } from '@kantor/db'
 import { openQueue, QueueUnusable } from '@kantor/queue'
-import { createLogger, loadEnvOrExit, repoRoot, runUntilSignal, whenParentIsGone } from '@kantor/runtime'
+import { createLogger, isLoopback, loadEnvOrExit, repoRoot, runUntilSignal, whenParentIsGone } from '@kantor/runtime'
 import { openStore } from '@kantor/storage'
 import type { FastifyInstance } from 'fastify'
 import { buildAdminApp } from './admin-app.js'
 import { buildApp } from './app.js'
 import type { ApiDeps } from './deps.js'
 import { startDispatcher } from './dispatcher.js'
-import { isLoopback } from './loopback.js'
 import { createMetrics } from './metrics.js'
 import { waitFor } from './wait-for.js'
 
@@ -23,13 +22,16 @@ const IDLE_SWEEP_MS = 100
 let leave: () => void = () => process.exit(1)
 whenParentIsGone(() => leave())
 
-const env = loadEnvOrExit()
+const { env, accepted } = loadEnvOrExit({
+  database: 'set it, or run `npx kantor up`, which brings its own',
+  listens: true,
+})
 const { databaseUrl, redisUrl, s3 } = env
-if (databaseUrl === undefined) refuse('DATABASE_URL: is missing; set it, or run `npx kantor up`, which brings its own')
 const log = createLogger(env, 'api')
+for (const exposure of accepted) log.warn(`accepted by KANTOR_INSECURE: ${exposure}`)
 
-const db = await waitFor('database', () => openDatabase(databaseUrl), log)
-await waitFor('database', () => migrate(databaseUrl), log)
+const db = await waitFor('database', () => openDatabase(databaseUrl), log).catch(refuseUnusable)
+await waitFor('database', () => migrate(databaseUrl), log).catch(refuseUnusable)
 const allowKeyless = isLoopback(env.host)
 if (!allowKeyless && !(await hasKeys(db)))
   refuse(
@@ -37,7 +39,13 @@ if (!allowKeyless && !(await hasKeys(db)))
   )
 const queue = await waitFor(
   'queue',
-  () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
+  () =>
+    openQueue({
+      databaseUrl,
+      redisUrl,
+      onError: (error) => log.warn({ err: error }, 'queue'),
+      warn: (message) => log.warn(message),
+    }),
   log,
 ).catch(refuseUnusable)
 const store = await waitFor(
@@ -111,9 +119,10 @@ function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** A service that answers and would lose what it is given. */
+/** A service that answers and will not do. */
 function refuseUnusable(error: unknown): never {
   if (error instanceof QueueUnusable) refuse(error.message)
+  if (error instanceof DatabaseUnusable) refuse(error.detail)
   throw error
 }
 

@@ -2,12 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { openDatabase } from '@kantor/db'
+import { assertMigrated, DatabaseUnusable, openDatabase } from '@kantor/db'
 import { openQueue, QueueUnusable } from '@kantor/queue'
 import { createLogger, loadEnvOrExit, whenParentIsGone } from '@kantor/runtime'
 import { openStore } from '@kantor/storage'
 import { DeviceUnusable, findDevice } from './device.js'
 import { outlast } from './patience.js'
+import { checkSpool, SpoolUnusable } from './spool-check.js'
 import { sweepSpool } from './sweep-spool.js'
 import { startWorker } from './worker.js'
 
@@ -21,30 +22,41 @@ const EXIT_CONFIG = 78
 let leave: () => void = () => process.exit(1)
 whenParentIsGone(() => leave())
 
-const env = loadEnvOrExit()
-if (env.databaseUrl === undefined) {
-  process.stderr.write(
-    'DATABASE_URL: is missing; a worker needs the database of its API (`npx kantor up` brings its own)\n',
-  )
-  process.exit(EXIT_CONFIG)
-}
+const { env, accepted } = loadEnvOrExit({
+  database: 'a worker needs the database of its API (`npx kantor up` brings its own)',
+  listens: false,
+})
 const log = createLogger(env, 'worker')
-const unusable = [DeviceUnusable, QueueUnusable]
+for (const exposure of accepted) log.warn(`accepted by KANTOR_INSECURE: ${exposure}`)
+const unusable = [DatabaseUnusable, DeviceUnusable, QueueUnusable, SpoolUnusable]
 /** What waiting does not cure is said, without a stack: a person has to change a setting. */
 const refuse = (error: unknown): never => {
   if (!unusable.some((kind) => error instanceof kind)) throw error
-  process.stderr.write(`${(error as Error).message}\n`)
+  const { message, detail = message } = error as Error & { detail?: string }
+  process.stderr.write(`${detail}\n`)
   process.exit(EXIT_CONFIG)
 }
+await checkSpool(env.dataDir, env.slots, log).catch(refuse)
 const device = await findDevice(env).catch(refuse)
 
 // A service that is not up yet is waited for: containers start in any order.
 const waiting = { signal: new AbortController().signal, log }
 const { databaseUrl, redisUrl, s3 } = env
-const db = await outlast('database', () => openDatabase(databaseUrl, { maxConnections: 4 + env.slots * 2 }), waiting)
+const db = await outlast(
+  'database',
+  () => openDatabase(databaseUrl, { maxConnections: 4 + env.slots * 2 }),
+  waiting,
+).catch(refuse)
+await outlast('database', () => assertMigrated(db), waiting)
 const queue = await outlast(
   'queue',
-  () => openQueue({ databaseUrl, redisUrl, onError: (error) => log.warn({ err: error }, 'queue') }),
+  () =>
+    openQueue({
+      databaseUrl,
+      redisUrl,
+      onError: (error) => log.warn({ err: error }, 'queue'),
+      warn: (message) => log.warn(message),
+    }),
   waiting,
 ).catch(refuse)
 const openObjects = () =>

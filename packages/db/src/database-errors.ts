@@ -18,6 +18,7 @@ const unavailable = new Set([
   '57P03', // cannot connect now: starting or stopping
   '55P03', // lock timeout
   '25P03', // idle in transaction
+  '25006', // read-only: a standby, until the fail-over is over
 ])
 const unavailableText =
   /connection terminated|connection ended|not queryable|timeout exceeded when trying to connect|query read timeout|pool after calling end|server has closed the connection|can't reach database server/i

@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { translate } from './database-errors.js'
 import { PrismaClient } from './generated/client.js'
+import { assertServerWillDo, type DatabaseServer, serverQuery } from './server-check.js'
 
 /** One pool of connections; Prisma and plain SQL share it. */
 export interface Database {
@@ -9,7 +10,7 @@ export interface Database {
   readonly pool: pg.Pool
   /** Set on a handle from `joinedTransaction`. */
   readonly tx?: Transaction
-  /** Runs a query; AppError `dependency-unavailable` when the server does not answer. */
+  /** Runs a query; AppError `dependency-unavailable` when the server does not answer, or takes no writes. */
   ping(): Promise<void>
   close(): Promise<void>
 }
@@ -22,7 +23,10 @@ export interface OpenDatabaseOptions {
 /** Runs inside a transaction, on its connection. */
 export type Transaction = pg.PoolClient
 
-/** Opens a pool and asks it one query. AppError `dependency-unavailable` when the server cannot be reached within 5 s. */
+/**
+ * Opens a pool and asks it one query. AppError `dependency-unavailable` when the server cannot be reached within 5 s or takes no writes;
+ * DatabaseUnusable when it is too old.
+ */
 export async function openDatabase(url: string, options: OpenDatabaseOptions = {}): Promise<Database> {
   const pool = new pg.Pool({
     connectionString: url,
@@ -57,7 +61,8 @@ export async function openDatabase(url: string, options: OpenDatabaseOptions = {
     prisma,
     pool,
     ping: async () => {
-      await query(db, 'SELECT 1')
+      const [server] = await query<DatabaseServer & pg.QueryResultRow>(db, serverQuery)
+      assertServerWillDo(server!)
     },
     close: async () => {
       await prisma.$disconnect()

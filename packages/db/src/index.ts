@@ -57,7 +57,7 @@ export {
   renewLease,
 } from './leases.js'
 export { countJobs, listJobs } from './list-jobs.js'
-export { migrate } from './migrate.js'
+export { assertMigrated, migrate } from './migrate.js'
 export { patchJob } from './patch-job.js'
 export { reconcile, type Reconciled, reconcileTasks } from './reconcile.js'
 export { newestPoints, succeededOn } from './dossier.js'
@@ -66,6 +66,7 @@ export { claimTask, type ClaimedTask, finishTask, renewTaskLease, type TaskEnd }
 export { cancelTask, createTask, getTask, listTasks, type NewTask, type TaskFilter } from './tasks.js'
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
 export { addSample, getSample, listSamples, type NewSample, samplesFrom, type StoredSample } from './samples.js'
+export { DatabaseUnusable } from './server-check.js'
 export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
 export { createSweep, getSweep, listSweeps, type NewSweep, trialsFor } from './sweeps.js'
 export { listTrials } from './trials.js'

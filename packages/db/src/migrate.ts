@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { AppError } from '@kantor/contracts'
 import pg from 'pg'
 import { buildPyramids, movePoints } from './curve/move-points.js'
+import { type Database, query } from './database.js'
 import { isUnavailable, translate } from './database-errors.js'
+import { DatabaseUnusable } from './server-check.js'
 
 /** Prisma's own lock, so that its tools and this runner exclude each other. */
 const MIGRATION_LOCK = 72_707_369
@@ -30,10 +32,31 @@ interface Migration {
 /**
  * Applies the migrations that the database lacks, in the order of their names, and returns their names. Keeps Prisma's table, so that
  * `prisma migrate` agrees. Waits up to 30 s for a server that is starting. Safe when several processes run it at once.
- * AppError `internal` when an applied migration was edited, or one has failed; `dependency-unavailable` without a server.
+ * DatabaseUnusable when an applied migration was edited, or one has failed; AppError `dependency-unavailable` without a server.
  */
 export async function migrate(url: string): Promise<string[]> {
   return applyMigrations(url, directory)
+}
+
+/** AppError `dependency-unavailable` while the database lacks migrations: whoever does not apply them waits until they are there. */
+export async function assertMigrated(db: Database): Promise<void> {
+  const [{ there }] = (await query<{ there: boolean }>(
+    db,
+    `SELECT to_regclass('"_prisma_migrations"') IS NOT NULL AS there`,
+  )) as [{ there: boolean }]
+  const rows = there
+    ? await query<{ name: string }>(
+        db,
+        `SELECT migration_name AS name FROM "_prisma_migrations" WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL`,
+      )
+    : []
+  const applied = new Set(rows.map(({ name }) => name))
+  const pending = readMigrations(directory).filter(({ name }) => !applied.has(name))
+  if (pending.length > 0)
+    throw new AppError(
+      'dependency-unavailable',
+      `the database lacks ${pending.length} migrations (the first is ${pending[0]!.name}); start an API of this version, which applies them`,
+    )
 }
 
 /** The same for any directory of `<name>/migration.sql`. */
@@ -106,8 +129,7 @@ async function readHistory(client: pg.Client): Promise<Map<string, string>> {
   )
   for (const { name, finished, logs } of rows) {
     if (finished) continue
-    throw new AppError(
-      'internal',
+    throw new DatabaseUnusable(
       `migration ${name} failed earlier (${logs ?? 'it was interrupted'}); mend its cause, then set rolled_back_at = now() ` +
         `for it in "_prisma_migrations" and start again: a failed migration leaves no changes behind`,
     )
@@ -119,8 +141,7 @@ function isApplied(migration: Migration, applied: Map<string, string>): boolean 
   const checksum = applied.get(migration.name)
   if (checksum === undefined) return false
   if (checksum === migration.checksum) return true
-  throw new AppError(
-    'internal',
+  throw new DatabaseUnusable(
     `migration ${migration.name} was edited after it was applied; restore its file and put the change into a new migration`,
   )
 }
@@ -141,6 +162,6 @@ async function apply(client: pg.Client, { name, sql, checksum }: Migration): Pro
     const text = error instanceof Error ? error.message : String(error)
     await client.query('ROLLBACK')
     await client.query(record, [...values, text])
-    throw new AppError('internal', `migration ${name} failed: ${text}`, { cause: error })
+    throw new DatabaseUnusable(`migration ${name} failed: ${text}`, { cause: error })
   }
 }

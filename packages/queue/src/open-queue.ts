@@ -11,6 +11,8 @@ export interface QueueOptions {
   databaseUrl: string
   /** Told of lost connections and rejected handles; the same message at most every 30 s. Default: nothing is told. */
   onError?: ((error: unknown) => void) | undefined
+  /** Told of what the server might lose. Default: nothing is told. */
+  warn?: ((message: string) => void) | undefined
   lockTimes?: LockTimes | undefined
 }
 
@@ -18,7 +20,7 @@ export interface QueueOptions {
 export function openQueue(options: QueueOptions): Promise<TicketQueue> {
   const report = rateLimited(options.onError ?? (() => {}))
   const backend = options.redisUrl
-    ? redisBackend(options.redisUrl, report)
+    ? redisBackend(options.redisUrl, report, options.warn ?? (() => {}))
     : postgresBackend(options.databaseUrl, report)
   return openBullQueue(backend, options.lockTimes ?? defaultLockTimes, report)
 }

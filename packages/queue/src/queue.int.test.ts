@@ -46,7 +46,7 @@ if (redisUrl && redisServer) {
   })
 
   describe('Redis that evicts', () => {
-    test('F37: is refused at once, with the setting and the remedy', async () => {
+    test('F37, E2: is refused at once, with the setting and the remedy', async () => {
       const redis = new Redis(redisUrl)
       await redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
       const refused = openQueue({ redisUrl, databaseUrl })
@@ -59,6 +59,19 @@ if (redisUrl && redisServer) {
       await (await openQueue({ redisUrl, databaseUrl })).close()
       redis.disconnect()
     })
+  })
+
+  test('E2: a Redis without an append-only file is used, with a warning that names the setting', async () => {
+    const redis = new Redis(redisUrl)
+    await redis.config('SET', 'appendonly', 'no')
+    const warnings: string[] = []
+    const warn = (message: string) => void warnings.push(message)
+    await (await openQueue({ redisUrl, databaseUrl, warn })).close()
+    await redis.config('SET', 'appendonly', 'yes')
+    await (await openQueue({ redisUrl, databaseUrl, warn })).close()
+    redis.disconnect()
+
+    expect(warnings).toEqual([expect.stringMatching(/^REDIS_URL: .*config set appendonly yes/)])
   })
 
   describe('Redis that is killed and comes back', () => {

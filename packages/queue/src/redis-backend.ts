@@ -13,7 +13,7 @@ const retryStrategy = (attempt: number) => Math.min(attempt * 100, 2000)
  * workers, which waits for ever and is duplicated by each worker for its blocking read. ioredis instances, not options: the two
  * packages' option types do not fit.
  */
-export function redisBackend(url: string, report: ReportError): Backend {
+export function redisBackend(url: string, report: ReportError, warn: (message: string) => void): Backend {
   const calls = new Redis(url, {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -36,6 +36,7 @@ export function redisBackend(url: string, report: ReportError): Backend {
         else if (connection.status !== 'ready') throw new Error(`Redis connection is ${connection.status}`)
       }
       await refuseEviction(calls)
+      await warnOfNoLog(calls, warn)
     },
     queue: (name) => new Queue(name, { connection: calls, prefix }),
     worker: (name, processor, settings) => new Worker(name, processor, { connection: work, prefix, ...settings }),
@@ -56,6 +57,15 @@ async function refuseEviction(redis: Redis): Promise<void> {
   throw new QueueUnusable(
     `REDIS_URL: this Redis evicts keys when it is full (maxmemory-policy ${policy}), tickets among them; run ` +
       '`redis-cli config set maxmemory-policy noeviction` and put the setting into its configuration, or take another Redis',
+  )
+}
+
+/** Tickets are hints, so that a Redis which forgets them costs time and nothing else; but that time is worth a word. */
+async function warnOfNoLog(redis: Redis, warn: (message: string) => void): Promise<void> {
+  if (!/^aof_enabled:0/m.test(await redis.info('persistence'))) return
+  warn(
+    'REDIS_URL: this Redis keeps no append-only file: a crash loses its tickets, and jobs wait until they are written again; run ' +
+      '`redis-cli config set appendonly yes` and put the setting into its configuration',
   )
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { nearest } from '@kantor/contracts'
 import { z } from 'zod'
 import { crashPoints, parseCrashAt } from './crash-point.js'
+import { findExposures, risks } from './exposures.js'
 
 const scheme = (...allowed: string[]) =>
   z.string().refine((value) => allowed.some((name) => value.startsWith(`${name}://`)) && URL.canParse(value), {
@@ -48,12 +49,14 @@ const variables = z.object({
   // Behind a proxy on the same machine the service is asked under a name that is not localhost.
   KANTOR_HOSTS: listOf((name) => /^[a-z0-9.-]{1,253}$/.test(name), 'host names without port').default([]),
   KANTOR_TRUSTED_PROXIES: listOf(isRange, 'addresses or ranges such as 10.0.0.0/8').default([]),
+  // A service refuses to start with one of these, unless it is named here.
+  KANTOR_INSECURE: listOf((risk) => (risks as readonly string[]).includes(risk), risks.join(' or ')).default([]),
   // Metrics and bull-board, apart from the API; neither is served without it.
   KANTOR_ADMIN_PORT: whole(0, 65535).optional(),
   KANTOR_BULL_BOARD: oneOf(['on', 'off']).default('off'),
-  // Requests per second of one key, or of one address without a key. A script that submits one by one stays below it.
   // Webhooks to this host and into private networks.
   KANTOR_WEBHOOK_PRIVATE: oneOf(['on', 'off']).default('off'),
+  // Requests per second of one key, or of one address without a key. A script that submits one by one stays below it.
   KANTOR_RATE_LIMIT: whole(0, 1_000_000).default(5000),
   KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
@@ -98,7 +101,9 @@ const meanings: Partial<Record<keyof typeof variables.shape, string>> = {
   S3_ACCESS_KEY_ID: 'for the object store',
   S3_SECRET_ACCESS_KEY: 'for the object store',
   KANTOR_DATA_DIR: 'embedded services, objects, spool and image caches',
-  KANTOR_HOST: 'address to listen on; any but loopback needs an API key first',
+  KANTOR_HOST: 'address to listen on; any but loopback needs an API key first, and a proxy that speaks TLS in front',
+  KANTOR_INSECURE:
+    'plaintext: services elsewhere and the API without TLS; weak-secrets: services elsewhere with passwords that are guessed. Without it a service refuses to start with them',
   KANTOR_PORT: 'of the API; 0 takes a free one',
   KANTOR_HOSTS: 'names under which the API may be asked, with commas between, besides its own',
   KANTOR_TRUSTED_PROXIES: 'addresses or ranges whose X-Forwarded-For is believed, with commas between',
@@ -180,8 +185,19 @@ export class EnvError extends Error {
   }
 }
 
-/** The typed environment. An empty variable counts as unset. Throws EnvError with all problems at once. */
-export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
+/** What a service needs beyond a readable environment. */
+export interface ServiceNeeds {
+  /** What to do when DATABASE_URL is missing. */
+  database: string
+  /** It answers on KANTOR_HOST. */
+  listens: boolean
+}
+
+/**
+ * The typed environment. An empty variable counts as unset. Throws EnvError with all problems at once; for a service also those of what it
+ * needs, and every exposure that KANTOR_INSECURE does not accept.
+ */
+export function loadEnv(source: NodeJS.ProcessEnv = process.env, service?: ServiceNeeds): Env {
   const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''))
   const known = [...Object.keys(variables.shape), ...readElsewhere]
   const problems: string[] = []
@@ -214,9 +230,23 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env): Env {
   if (given['KANTOR_XLA'] === 'on' && given['KANTOR_DEVICE'] !== 'gpu')
     problems.push('KANTOR_XLA: is for KANTOR_DEVICE=gpu; on a CPU XLA trains slower, leave it out')
 
+  if (service) {
+    if (!given['DATABASE_URL']) problems.push(`DATABASE_URL: is missing; ${service.database}`)
+    const accepted = (given['KANTOR_INSECURE'] ?? '').toLowerCase()
+    for (const { risk, problem } of exposuresOf(given, service)) if (!accepted.includes(risk)) problems.push(problem)
+  }
+
   if (!parsed.success || problems.length > 0) throw new EnvError(problems)
   return typed(parsed.data)
 }
+
+/** Accepted or not: what is accepted is told too. */
+const exposuresOf = (given: NodeJS.ProcessEnv, { listens }: Pick<ServiceNeeds, 'listens'>) =>
+  findExposures({
+    given,
+    listensOn: listens ? given['KANTOR_HOST'] || '127.0.0.1' : null,
+    isBehindProxy: Boolean(given['KANTOR_TRUSTED_PROXIES']),
+  })
 
 function typed(data: z.infer<typeof variables>): Env {
   return {
@@ -251,10 +281,17 @@ function typed(data: z.infer<typeof variables>): Env {
   }
 }
 
-/** For a process's first line: prints every problem to stderr and exits 78 (EX_CONFIG) when the environment is bad. */
-export function loadEnvOrExit(source: NodeJS.ProcessEnv = process.env): Env {
+/**
+ * For a service's first line: prints every problem to stderr and exits 78 (EX_CONFIG) when the environment is bad. `accepted` are the lines to
+ * log as soon as there is a log.
+ */
+export function loadEnvOrExit(
+  needs: ServiceNeeds,
+  source: NodeJS.ProcessEnv = process.env,
+): { env: Env & { databaseUrl: string }; accepted: string[] } {
   try {
-    return loadEnv(source)
+    const env = loadEnv(source, needs) as Env & { databaseUrl: string }
+    return { env, accepted: exposuresOf(source, needs).map(({ problem }) => problem) }
   } catch (error) {
     if (!(error instanceof EnvError)) throw error
     process.stderr.write(`${error.problems.join('\n')}\n`)

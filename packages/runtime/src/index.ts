@@ -1,5 +1,6 @@
 export { type CrashPoint, crashpoint, crashPoints } from './crash-point.js'
 export { describeEnvironment, type Env, EnvError, loadEnv, loadEnvOrExit, type S3Settings } from './env.js'
+export { isLoopback } from './loopback.js'
 export { createLogger, type Logger, withoutSecrets } from './logger.js'
 export { whenParentIsGone } from './parent.js'
 export { freePort } from './ports.js'

@@ -45,11 +45,12 @@ const untilSignal = (close: string) => `
   console.log('running')`
 
 describe('a process', () => {
-  test('with a bad environment prints every problem and exits 78', async () => {
-    const { child, output } = run(`r.loadEnvOrExit(); console.log('went on')`, {
+  test('E1: with a bad environment prints every problem and exits 78', async () => {
+    const { child, output } = run(`r.loadEnvOrExit({ database: 'set it', listens: true }); console.log('went on')`, {
       KANTOR_PORT: 'abc',
       KANTOR_DEVCE: 'gpu',
       REDIS_URL: 'http://:hunter2@redis',
+      KANTOR_HOST: '0.0.0.0',
     })
     const [code] = (await once(child, 'close')) as [number]
 
@@ -60,7 +61,7 @@ describe('a process', () => {
         .trim()
         .split('\n')
         .map((line) => line.split(':')[0]),
-    ).toEqual(['KANTOR_DEVCE', 'REDIS_URL', 'KANTOR_PORT'])
+    ).toEqual(['KANTOR_DEVCE', 'REDIS_URL', 'KANTOR_PORT', 'DATABASE_URL', 'KANTOR_HOST'])
     expect(output.stderr).not.toContain('hunter2')
   })
 

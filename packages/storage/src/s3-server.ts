@@ -1,7 +1,14 @@
 // What is asked of an S3 server before it is trusted with objects, and what its refusals mean.
 import { AppError } from '@kantor/contracts'
-import { CreateBucketCommand, HeadBucketCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateBucketCommand,
+  HeadBucketCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
 import { messageOf, nameOf } from './failure.js'
+import { refusalOf } from './s3-refusals.js'
 
 interface Place {
   endpoint: string
@@ -48,8 +55,8 @@ export async function ensureBucket(client: S3Client, place: Place): Promise<void
     } catch (error) {
       const status = statusOf(error)
       if (status === 404) return await createBucket(client, place)
-      if (status === 301) throw wrongRegion(place, error)
-      if (!retriable(error) || performance.now() > deadline) throw unavailable(place, error)
+      if (status !== undefined && !retriable(error)) throw await refused(client, place, error)
+      if (performance.now() > deadline) throw unavailable(place, error)
       await pause(Math.min(attempt, 3))
     }
   }
@@ -63,18 +70,21 @@ async function createBucket(client: S3Client, place: Place) {
     if (['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'].includes(nameOf(error))) return
     throw new AppError(
       'dependency-unavailable',
-      `the object store at ${place.endpoint} has no bucket ${place.bucket} and it could not be created: create it, or allow these credentials to`,
+      `the object store at ${place.endpoint} has no bucket ${place.bucket} and it could not be created (${nameOf(error)}): create it, or allow these credentials to`,
       { cause: error },
     )
   }
 }
 
-function wrongRegion(place: Place, cause: unknown) {
-  return new AppError(
-    'dependency-unavailable',
-    `bucket ${place.bucket} is in another region than S3_REGION says (${place.endpoint})`,
-    { cause },
+/** The answer to a HEAD has no body, and so no reason: ask something that has one. */
+async function refused(client: S3Client, place: Place, first: unknown): Promise<AppError> {
+  const why = await client.send(new ListObjectsV2Command({ Bucket: place.bucket, MaxKeys: 1 })).then(
+    () => first,
+    (error: unknown) => error,
   )
+  const reason = refusalOf(why, statusOf(why), place.bucket) ?? refusalOf(first, statusOf(first), place.bucket)
+  if (reason === undefined) return unavailable(place, why)
+  return new AppError('dependency-unavailable', `the object store at ${place.endpoint} ${reason}`, { cause: why })
 }
 
 /**

@@ -139,6 +139,16 @@ const endsUploads = async (settings: typeof fauxqs.settings) => {
   client.destroy()
   await store.close()
 }
+if (moto) {
+  test('E2: a server that knows no such key says so, and what to mend', async () => {
+    const strict = await startMoto({ checksKeys: true })
+    await expect(openStore({ s3: strict!.settings, directory })).rejects.toMatchObject({
+      code: 'dependency-unavailable',
+      detail: expect.stringMatching(/knows no such key; mend S3_ACCESS_KEY_ID/),
+    })
+    await strict!.stop()
+  })
+}
 // fauxqs lists no uploads.
 if (moto) test('F22: an upload in parts that nobody finishes is ended by its age', () => endsUploads(moto.settings))
 
@@ -173,21 +183,77 @@ describe('S3 servers that will not do', () => {
     await store.close()
   })
 
-  test('E2: refused credentials are named as such', async () => {
-    answers = { HEAD: 403, PUT: 403 }
+  const refusing = (code: number, name: string, more = '', headers: Record<string, string> = {}) => {
+    server.removeAllListeners('request')
+    server.on('request', (request, response) => {
+      request.resume()
+      const xml = request.method === 'HEAD' ? '' : `<Error><Code>${name}</Code><Message>no</Message>${more}</Error>`
+      const about = { 'content-type': 'application/xml', 'content-length': String(xml.length), ...headers }
+      request.on('end', () => response.writeHead(code, about).end(xml))
+    })
+  }
+
+  // A HEAD is answered without a reason: these are S3's own codes, as a GET tells them.
+  test.each([
+    [403, 'AccessDenied', '', /refuses the credentials for bucket kantor-test: allow them s3:ListBucket/],
+    [403, 'InvalidAccessKeyId', '', /mend S3_ACCESS_KEY_ID/],
+    [403, 'SignatureDoesNotMatch', '', /S3_SECRET_ACCESS_KEY is not the secret of S3_ACCESS_KEY_ID/],
+    [400, 'AuthorizationHeaderMalformed', '<Region>eu-west-1</Region>', /another region .* set S3_REGION=eu-west-1/],
+    [301, 'PermanentRedirect', '', /another region .* set S3_REGION=eu-north-1/],
+    [403, 'SomethingNew', '', /refuses the credentials for bucket kantor-test \(403 SomethingNew\)/],
+  ])('E2: %i %s comes with its remedy', async (status, name, more, remedy) => {
+    refusing(status, name, more, { 'x-amz-bucket-region': 'eu-north-1' })
 
     await expect(open()).rejects.toMatchObject({
       code: 'dependency-unavailable',
-      detail: expect.stringContaining('refuses the credentials'),
+      detail: expect.stringMatching(remedy),
     })
   })
 
+  test('E2: a clock that differs is set right for the request where the server tells the time, and named where it does not', async () => {
+    const skewMs = 3_600_000
+    const dates: number[] = []
+    const answer = (tellsTime: boolean) => {
+      server.removeAllListeners('request')
+      server.on('request', (request, response) => {
+        request.resume()
+        const given = String(request.headers['x-amz-date']).replace(
+          /(....)(..)(..)T(..)(..)(..)Z/,
+          '$1-$2-$3T$4:$5:$6Z',
+        )
+        dates.push(Date.parse(given))
+        const late = Math.abs(Date.parse(given) - Date.now() - skewMs) > 900_000
+        const xml = late && request.method !== 'HEAD' ? '<Error><Code>RequestTimeTooSkewed</Code></Error>' : ''
+        response.sendDate = false
+        if (tellsTime) response.setHeader('date', new Date(Date.now() + skewMs).toUTCString())
+        const about = { 'content-type': 'application/xml', 'content-length': String(xml.length) }
+        request.on('end', () => response.writeHead(late ? 403 : 200, about).end(xml))
+      })
+    }
+
+    answer(false)
+    await expect(open()).rejects.toMatchObject({ detail: expect.stringMatching(/clocks differ .*timedatectl/) })
+    answer(true)
+    await (await open()).close()
+    expect(Math.max(...dates) - Math.min(...dates)).toBeGreaterThan(skewMs / 2)
+  })
+
   test('E2: a missing bucket that cannot be created is named', async () => {
-    answers = { HEAD: 404, PUT: 403 }
+    server.removeAllListeners('request')
+    server.on('request', (request, response) => {
+      request.resume()
+      const xml = '<Error><Code>AccessDenied</Code></Error>'
+      const status = request.method === 'HEAD' ? 404 : 403
+      request.on('end', () =>
+        response.writeHead(status, { 'content-type': 'application/xml' }).end(status === 404 ? '' : xml),
+      )
+    })
 
     await expect(open()).rejects.toMatchObject({
       code: 'dependency-unavailable',
-      detail: expect.stringContaining('has no bucket kantor-test'),
+      detail: expect.stringMatching(
+        /has no bucket kantor-test and it could not be created \(AccessDenied\): create it/,
+      ),
     })
   })
 

@@ -31,14 +31,17 @@ export async function startFauxqs(): Promise<S3Server & { bare: S3Settings }> {
   }
 }
 
-/** moto_server (PyPI); undefined, with a loud warning, when it is not on the PATH. Its data is in memory. */
-export async function startMoto(): Promise<S3Server | undefined> {
+/** moto_server (PyPI); undefined, with a loud warning, when it is not on the PATH. Its data is in memory. `checksKeys`: it knows no key. */
+export async function startMoto({ checksKeys = false } = {}): Promise<S3Server | undefined> {
   if (!isOnPath('moto_server')) {
     console.warn('NOT TESTED ON MOTO: moto_server is not on the PATH (pip install "moto[server]")')
     return undefined
   }
   const port = await freePort()
-  const server = await startServer('moto_server', ['-H', '127.0.0.1', '-p', `${port}`], { isUp: () => accepts(port) })
+  const server = await startServer('moto_server', ['-H', '127.0.0.1', '-p', `${port}`], {
+    ...(checksKeys && { env: { INITIAL_NO_AUTH_ACTION_COUNT: '0' } }),
+    isUp: () => accepts(port),
+  })
   return describe(port, server)
 }
 

@@ -59,7 +59,7 @@ export async function startServices(choice: ServiceChoice = {}): Promise<Service
     begin(choice.postgres ?? true, () => startTestPostgres(directory)),
     begin(choice.redis ?? true, startRedis),
     begin(choice.s3 ?? true, startFauxqs),
-    begin(choice.moto ?? false, startMoto),
+    begin(choice.moto ?? false, () => startMoto()),
   ] as const
   const [postgres, redis, s3, moto] = await Promise.all(starts).catch(async (error: unknown) => {
     // One that failed must not leave the others running.

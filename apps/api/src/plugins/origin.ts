@@ -1,7 +1,7 @@
 import { AppError } from '@kantor/contracts'
+import { isLoopback } from '@kantor/runtime'
 import type { FastifyRequest } from 'fastify'
 import type { ApiDeps } from '../deps.js'
-import { isLoopback, withoutPort } from '../loopback.js'
 
 /**
  * Another site's name may be rebound to this machine, and its page would then be of our own origin. So where only this machine can
@@ -48,6 +48,8 @@ export function assertLocal(request: FastifyRequest): boolean {
 }
 
 const foreignPage = () => new AppError('forbidden-origin', 'a page of another site may not change anything here')
+/** The name or address in a Host header or the authority of a URL. */
+const withoutPort = (authority: string): string => authority.replace(/:\d+$/, '')
 const isReading = ({ method }: FastifyRequest) => method === 'GET' || method === 'HEAD'
 
 function isForeign({ headers, host }: FastifyRequest): boolean {

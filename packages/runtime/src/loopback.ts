@@ -3,6 +3,3 @@ export function isLoopback(host: string): boolean {
   const bare = host.toLowerCase().replace(/^\[|\]$/g, '')
   return bare === 'localhost' || bare === '::1' || /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(bare)
 }
-
-/** The name or address in a Host header or the authority of a URL, without its port. */
-export const withoutPort = (authority: string): string => authority.replace(/:\d+$/, '')
