@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { registerDataset } from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
 import type { Ask } from '../tests/http.js'
 import { pointersOf, refused } from '../tests/refused.js'
-import { aBody, openRig, type Rig, submit } from '../tests/rig.js'
+import { aBody, digits, openRig, type Rig, submit } from '../tests/rig.js'
 
 let services: Services
 let rig: Rig
@@ -186,4 +187,34 @@ test('the same bodies without their faults are taken', async () => {
 
   rowsBefore += 2
   expect(job.state).toBe('queued')
+})
+
+describe('a model that does not fit what the dataset holds', () => {
+  beforeAll(async () => {
+    await registerDataset(rig.db, { ...digits, id: 'ring', channels: 2, law: { kind: 'ring-8', seed: 1 } })
+  })
+  const points = { generator: 'mlp', critic: 'mlp', imageSize: 1 }
+
+  test.each([
+    ['pyramids for points', { dataset: 'ring' }, '/spec/model/imageSize', /1, with generator/],
+    ['points of images', { model: points }, '/spec/model/imageSize', /64/],
+    [
+      'a pyramid of one pixel',
+      { dataset: 'ring', model: { ...points, critic: 'dcgan' } },
+      '/spec/model/critic',
+      undefined,
+    ],
+    ['a shift of images', { model: { generator: 'shift' } }, '/spec/model/generator', undefined],
+    [
+      'more latents than coordinates',
+      { dataset: 'ring', model: { ...points, generator: 'shift', latentSize: 3 } },
+      '/spec/model/latentSize',
+      /at most 2/,
+    ],
+  ])('%s', async (_, spec, pointer, hint) => {
+    const fault = await faultOf(withSpec(spec))
+
+    expect(fault).toMatchObject({ pointer, code: 'incompatible-shape' })
+    if (hint) expect(fault.hint).toMatch(hint)
+  })
 })

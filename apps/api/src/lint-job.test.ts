@@ -7,6 +7,7 @@ const dataset: Dataset = {
   version: '0123456789abcdef',
   contentHash: '0123456789abcdef',
   numImages: 640,
+  law: null,
   channels: 1,
   labels: [],
   source: 'made by the test',

@@ -193,6 +193,28 @@ describe('samples and checkpoints', () => {
     expect(curve.marks.map((mark) => mark.type).toSorted()).toEqual(['checkpoint', 'sample'])
   })
 
+  test('coordinates are told of a sample of points, a missing number as null; of images there are none', async () => {
+    const row = await addSample(rig.db, fence, {
+      ...sample,
+      id: randomUUID(),
+      step: 299,
+      key: 'tests/scatter',
+      points: { dimensions: 2, coordinates: Float32Array.of(1, -0.5, Number.NaN, 4) },
+    })
+    const coordinatesOf = (id: string) => rig.ask({ url: `/samples/${id}/points` })
+
+    expect(row.points).toEqual({ count: 2, dimensions: 2 })
+    expect(replyOf('getSamplePoints', await coordinatesOf(row.id))).toEqual({
+      dimensions: 2,
+      points: [
+        [1, -0.5],
+        [null, 4],
+      ],
+    })
+    expect((await coordinatesOf(sample.id)).statusCode).toBe(404)
+    await rig.db.prisma.sample.delete({ where: { id: row.id } })
+  })
+
   test.each([
     ['sample', () => sample, png, 'image/png', 'step-300.png'],
     ['checkpoint', () => checkpoint, tensors, 'application/octet-stream', 'step-300.safetensors'],

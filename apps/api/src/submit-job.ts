@@ -21,6 +21,7 @@ import {
   resolveDataset,
 } from '@kantor/db'
 import { exceedsBudget } from './job-budget.js'
+import { modelMisfits } from './model-misfits.js'
 import { lintJob } from './lint-job.js'
 import { describeStart, findStart, misfits } from './start-from.js'
 import { validationFailed } from './plugins/zod.js'
@@ -69,6 +70,7 @@ export async function submitJobs(db: Database, submissions: Submission[], by: Su
     }
     if (dataset.numImages < job.spec.batchSize)
       errors.push(under(pointer, datasetTooSmall(dataset, job.spec.batchSize)))
+    errors.push(...modelMisfits(job.spec.model, dataset).map((fault) => under(pointer, fault)))
     const spec: JobSpec = {
       ...job.spec,
       dataset: `${dataset.id}@${dataset.version}`,

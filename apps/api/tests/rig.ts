@@ -48,17 +48,18 @@ interface RigOptions {
   deps?: Partial<ApiDeps>
 }
 
-export const registerDigits = (db: Database) =>
-  registerDataset(db, {
-    id: 'digits',
-    version: datasetVersion,
-    contentHash: 'ab'.repeat(32),
-    numImages: 1000,
-    channels: 1,
-    labels: [],
-    source: 'made for a test',
-    sizeBytes: 784_000,
-  })
+export const digits = {
+  id: 'digits',
+  version: datasetVersion,
+  contentHash: 'ab'.repeat(32),
+  numImages: 1000,
+  channels: 1,
+  labels: [],
+  source: 'made for a test',
+  sizeBytes: 784_000,
+}
+
+export const registerDigits = (db: Database) => registerDataset(db, digits)
 
 /** The app on a real database and a real directory store, with one dataset of 1000 images. */
 export async function openRig({

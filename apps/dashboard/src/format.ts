@@ -1,4 +1,4 @@
-import type { Job } from '@kantor/contracts'
+import { type Job, POINT_SIZE } from '@kantor/contracts'
 
 const whole = new Intl.NumberFormat('en')
 const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
@@ -62,7 +62,7 @@ export const datasetName = (reference: string): string => reference.split('@')[0
 
 export function modelName({ model }: Job['spec']): string {
   const networks = model.generator === model.critic ? model.generator : `${model.generator} / ${model.critic}`
-  return `${networks} · ${model.imageSize} px`
+  return model.imageSize === POINT_SIZE ? `${networks} · points` : `${networks} · ${model.imageSize} px`
 }
 
 /** `trainer_error` reads `trainer error`. */

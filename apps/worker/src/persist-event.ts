@@ -2,7 +2,7 @@
 // first, then row; and on the way out row first, then object.
 import { createHash, randomUUID } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
-import { AppError } from '@kantor/contracts'
+import { AppError, type PointLaw } from '@kantor/contracts'
 import {
   addCheckpoint,
   addSample,
@@ -18,12 +18,15 @@ import type { Intent } from './intent.js'
 import { outlast } from './patience.js'
 import { PointBuffer } from './point-buffer.js'
 import { encodeGrid, PADDING } from './sample-grid.js'
+import { encodeScatter, SIDE } from './scatter.js'
 import { type CheckpointFile, type Points, type SampleFile, unpackPoints } from './trainer/protocol.js'
 
 export interface PersisterOptions {
   db: Database
   store: ObjectStore
   fence: Fence
+  /** Of the real points, where the job trains on points. */
+  law: PointLaw | null
   /** Which checkpoints stay. */
   retention: Retention
   intent: Intent
@@ -113,21 +116,17 @@ class Uploads {
 async function persistSample(
   sample: SampleFile,
   upload: Uploads,
-  { db, fence, intent, log }: PersisterOptions,
+  { db, fence, law, intent, log }: PersisterOptions,
 ): Promise<void> {
-  const { step, numImages, imageSize, channels } = sample
-  const { png, columns } = await encodeGrid({ pixels: await readFile(sample.file), numImages, imageSize, channels })
+  const { step } = sample
+  const { png, ...picture } = law ? await scatterOf(sample, law) : await gridOf(sample)
   const sha256 = createHash('sha256').update(png).digest('hex')
   const key = sampleKey(fence.jobId, step, fence.epoch, sha256)
   const row = {
     id: randomUUID(),
     step,
     key,
-    numImages,
-    columns,
-    tileSize: imageSize,
-    padding: PADDING,
-    channels,
+    ...picture,
     sizeBytes: png.byteLength,
     sha256,
   }
@@ -135,6 +134,19 @@ async function persistSample(
   await outlast('sample row', () => addSample(db, fence, row), { signal: intent.reached('halt'), log })
   await rm(sample.file, { force: true })
   log.debug({ step }, 'sample stored')
+}
+
+async function gridOf({ file, numImages, imageSize, channels }: SampleFile) {
+  const { png, columns } = await encodeGrid({ pixels: await readFile(file), numImages, imageSize, channels })
+  return { png, numImages, columns, tileSize: imageSize, padding: PADDING, channels }
+}
+
+/** One picture is a grid of one tile. */
+async function scatterOf({ file, channels: dimensions }: SampleFile, law: PointLaw) {
+  const bytes = await readFile(file)
+  const coordinates = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+  const png = await encodeScatter(coordinates, law)
+  return { png, numImages: 1, columns: 1, tileSize: SIDE, padding: 0, channels: 3, points: { dimensions, coordinates } }
 }
 
 async function persistCheckpoint(

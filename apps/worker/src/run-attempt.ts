@@ -2,7 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError, type Job, type Reason } from '@kantor/contracts'
-import { DatasetChanged, prepareImages } from '@kantor/datasets'
+import { DatasetChanged, pointDataset, prepareImages } from '@kantor/datasets'
 import {
   appendLog,
   claimJob,
@@ -30,7 +30,7 @@ import { ProgressMeter } from './progress.js'
 import { fetchResume, fetchStart, StartFailed } from './resume.js'
 import { superviseTrainer } from './supervise-trainer.js'
 import { collectTrainerLog } from './trainer-log.js'
-import type { Obstacle } from './trainer/protocol.js'
+import type { Obstacle, Start } from './trainer/protocol.js'
 import type { TrainerDevice, TrainerEnd } from './trainer-process.js'
 import { judge, type Verdict } from './verdict.js'
 
@@ -130,15 +130,9 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, s
   let broken: unknown
   try {
     await outlast('spool', () => mkdir(spool, { recursive: true, mode: 0o700 }), patience)
-    const { directory: imagesDirectory } = await outlast(
+    const data = await outlast(
       'dataset',
-      () =>
-        prepareImages({
-          dataset: claim.dataset,
-          imageSize: spec.model.imageSize,
-          store,
-          cacheDir: join(deps.dataDir, 'images'),
-        }),
+      () => prepareData(claim.dataset, { spec, store, cacheDir: join(deps.dataDir, 'images') }),
       patience,
     ).catch((error: unknown) => {
       throw error instanceof AppError ? new DatasetFailed(error) : error
@@ -160,11 +154,20 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, s
       told = told.then(() => outlast(what, action, { signal: intent.reached('abandon'), log })).catch(fail)
     }
     const trainerLog = collectTrainerLog({ write: (lines, dropped) => appendLog(db, fence, lines, dropped), log })
-    const persister = createPersister({ db, store, fence, retention: spec.checkpoint, intent, log, onError: fail })
+    const persister = createPersister({
+      db,
+      store,
+      fence,
+      law: claim.dataset.law,
+      retention: spec.checkpoint,
+      intent,
+      log,
+      onError: fail,
+    })
     const { last, end } = await superviseTrainer({
       start: {
         spec,
-        imagesDirectory,
+        data,
         spoolDirectory: spool,
         resumeFile: resume?.file ?? null,
         startFile,
@@ -205,6 +208,21 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, s
   } catch (error) {
     return judgeError(error, intent.current)
   }
+}
+
+/** Images are brought into the cache; of points the law is all there is, as long as it draws what it drew when they were registered. */
+async function prepareData(
+  dataset: Claim['dataset'],
+  { spec, store, cacheDir }: { spec: Job['spec']; store: ObjectStore; cacheDir: string },
+): Promise<Start['data']> {
+  const { law } = dataset
+  if (law === null) {
+    const { directory } = await prepareImages({ dataset, imageSize: spec.model.imageSize, store, cacheDir })
+    return { kind: 'images', directory }
+  }
+  if (pointDataset(dataset.id, law).contentHash !== dataset.contentHash)
+    throw new DatasetChanged(`this release draws other points for ${dataset.id}@${dataset.version}; import it again`)
+  return { kind: 'points', law }
 }
 
 /** What a person is told while training stands still; `detail` is what the obstacle itself says. */

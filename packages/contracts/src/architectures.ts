@@ -2,9 +2,10 @@ import { z } from 'zod'
 
 /**
  * Generators: the authors' DCGAN, DCGAN without batch norm, the same with one number of filters in every layer (the
- * paper's Fig. 6, which the authors' code lacks), and the 4-layer ReLU MLP.
+ * paper's Fig. 6, which the authors' code lacks), and the 4-layer ReLU MLP. On points also `shift`, the generator of
+ * Example 1: g(z) = θ + (0, …, 0, Φ(z)), uniform in its last `latentSize` coordinates; it learns θ alone, from 0.
  */
-export const GeneratorKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-constant', 'mlp'])
+export const GeneratorKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-constant', 'mlp', 'shift'])
 export type GeneratorKind = z.infer<typeof GeneratorKind>
 
 /**
@@ -16,6 +17,9 @@ export type CriticKind = z.infer<typeof CriticKind>
 
 /** Sizes that the DCGAN pyramids can reach: 16 · 2^k. The authors assert `isize % 16 == 0`, which lets 48 loop for ever. */
 export const IMAGE_SIZES = [16, 32, 64, 128, 256] as const
+
+/** `imageSize` of a model for points: a point is a 1 × 1 image with a channel per coordinate. */
+export const POINT_SIZE = 1
 
 /** How the sizes of the layers would go on from `size`. */
 function halvings(size: number): string {
@@ -29,10 +33,10 @@ export const Model = z
   .strictObject({
     generator: GeneratorKind.default('dcgan'),
     critic: CriticKind.default('dcgan'),
-    /** Pixels per side, 16 · 2^k. */
+    /** Pixels per side, 16 · 2^k; 1 for a dataset of points. */
     imageSize: z
       .int()
-      .refine((size) => (IMAGE_SIZES as readonly number[]).includes(size), {
+      .refine((size) => size === POINT_SIZE || (IMAGE_SIZES as readonly number[]).includes(size), {
         error: ({ input }) =>
           `must be 16 · 2^k (${IMAGE_SIZES.join(', ')}): each layer of the pyramid halves the image down to 4 × 4; ${halvings(Number(input))}`,
         params: { code: 'incompatible-shape', allowed: IMAGE_SIZES },
@@ -51,6 +55,18 @@ export const Model = z
     path: ['extraLayers'],
     message: 'an MLP has no extra convolutions; set it to 0 or choose a DCGAN network',
     params: { code: 'conflicting-options' },
+  })
+  .superRefine((model, context) => {
+    const refuse = (key: 'generator' | 'critic', message: string) =>
+      context.addIssue({ code: 'custom', path: [key], message, params: { code: 'incompatible-shape' } })
+    if (model.imageSize !== POINT_SIZE) {
+      if (model.generator === 'shift')
+        refuse('generator', 'makes points: set imageSize to 1 and take a dataset of points')
+      return
+    }
+    const fitting = 'at imageSize 1 a sample is a point, which has no pyramid;'
+    if (model.generator !== 'mlp' && model.generator !== 'shift') refuse('generator', `${fitting} take mlp or shift`)
+    if (model.critic !== 'mlp') refuse('critic', `${fitting} take mlp`)
   })
   // The authors halve ngf before they double it (`cngf = ngf//2`), so one filter would leave none.
   .refine((model) => !['dcgan', 'dcgan-nobn'].includes(model.generator) || model.generatorFilters >= 2, {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { SeriesName } from './curve.js'
 
-/** A PNG grid of images from the job's fixed latents. */
+/** A PNG from the job's fixed latents: a grid of images, or one picture in which generated points lie over real ones. */
 export const Sample = z
   .object({
     id: z.uuid(),
@@ -13,7 +13,10 @@ export const Sample = z
     columns: z.int(),
     tileSize: z.int(),
     padding: z.int(),
+    /** Of the PNG. */
     channels: z.int(),
+    /** How many points the picture shows, each with `dimensions` coordinates; null for a grid of images. */
+    points: z.object({ count: z.int(), dimensions: z.int() }).nullable(),
     sizeBytes: z.int(),
     sha256: z.string(),
     url: z.string(),
@@ -21,6 +24,12 @@ export const Sample = z
   })
   .meta({ id: 'Sample' })
 export type Sample = z.infer<typeof Sample>
+
+/** The generated points of a sample: the coordinates of one after the other. A coordinate that is no number is null. */
+export const SamplePoints = z
+  .object({ dimensions: z.int(), points: z.array(z.array(z.number().nullable())) })
+  .meta({ id: 'SamplePoints' })
+export type SamplePoints = z.infer<typeof SamplePoints>
 
 /** One safetensors object: weights under the authors' names, optimizer slots, and everything a resume needs. */
 export const Checkpoint = z

@@ -49,6 +49,7 @@ const generators: Record<GeneratorKind, (shape: Shape, latentSize: number) => nu
   'dcgan-nobn': dcganGenerator,
   'dcgan-constant': constantGenerator,
   mlp: (shape, latentSize) => mlp(shape, latentSize, pixelsOf(shape)),
+  shift: () => 0,
 }
 const critics: Record<CriticKind, (shape: Shape) => number> = {
   dcgan: dcganCritic,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PointLaw } from './points.js'
 
 const idPattern = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
 
@@ -21,8 +22,12 @@ export const Dataset = z
     /** The first 16 hexadecimal digits of the content hash. */
     version: z.string(),
     contentHash: z.string(),
+    /** Images, or points where there is a `law`. */
     numImages: z.int(),
+    /** Colour channels of an image, or coordinates of a point. */
     channels: z.int(),
+    /** What its points are drawn from; null for a dataset of images. */
+    law: PointLaw.nullable(),
     /** Named labels in order of their number; empty when the source has none. */
     labels: z.array(z.string()),
     /** Where it came from, for people. */

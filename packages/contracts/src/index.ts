@@ -1,6 +1,6 @@
 export { AuditEntry, Session } from './access-routes.js'
-export { CriticKind, GeneratorKind, IMAGE_SIZES, Model } from './architectures.js'
-export { Checkpoint, Sample } from './artifacts.js'
+export { CriticKind, GeneratorKind, IMAGE_SIZES, Model, POINT_SIZE } from './architectures.js'
+export { Checkpoint, Sample, SamplePoints } from './artifacts.js'
 export { Alert, type AlertCondition, AlertRule, CreateAlertRule, PatchAlertRule } from './alerts.js'
 export { Attempt } from './attempts.js'
 export { operationsPerGeneratorStep } from './cost.js'
@@ -22,6 +22,7 @@ export {
   WireNumber,
 } from './curve.js'
 export { Dataset, DatasetId, DatasetRef } from './datasets.js'
+export { PointLaw, type PointLawKind, type PointLawOf } from './points.js'
 export { Dossier, SpecDifference } from './dossier.js'
 export {
   AppError,

@@ -11,6 +11,7 @@ import { JobList, JobListQuery } from './job-list.js'
 import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
 import { outletRoutes } from './outlet-routes.js'
+import { pointRoutes } from './point-routes.js'
 import { taskRoutes } from './task-routes.js'
 import { sweepRoutes } from './sweep-routes.js'
 import { usageRoutes } from './usage-routes.js'
@@ -227,6 +228,7 @@ export const routes = {
     reply: 'application/octet-stream',
   },
   ...outletRoutes,
+  ...pointRoutes,
   ...taskRoutes,
   ...sweepRoutes,
   ...usageRoutes,

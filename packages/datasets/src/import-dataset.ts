@@ -28,8 +28,8 @@ export interface ImportOptions {
  * AppError `validation-failed` or `not-found` when the source is unusable.
  */
 export async function importDataset(options: ImportOptions): Promise<Omit<Dataset, 'createdAt'>> {
-  const { id, source, store, log = silent, scratchDir = tmpdir(), shardBytes = defaultShardBytes } = options
-  const opened = await openSource(source, log)
+  const { id, store, log = silent, scratchDir = tmpdir(), shardBytes = defaultShardBytes } = options
+  const opened = await openSource(options.source, log)
   const scratch = await mkdtemp(join(scratchDir, 'kantor-import-'))
   try {
     const spooled = await spool(opened, scratch, shardBytes)
@@ -44,7 +44,8 @@ export async function importDataset(options: ImportOptions): Promise<Omit<Datase
     if (contentHash !== spooled.contentHash)
       throw new AppError('internal', `${prefix} holds other content: ${contentHash}, not ${spooled.contentHash}`)
     const sizeBytes = shards.reduce((sum, shard) => sum + shard.sizeBytes, 0)
-    return { id, version, contentHash, numImages, channels, labels: labelNames, source: opened.description, sizeBytes }
+    const source = opened.description
+    return { id, version, contentHash, numImages, channels, law: null, labels: labelNames, source, sizeBytes }
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }

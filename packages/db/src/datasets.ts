@@ -1,13 +1,13 @@
 import { AppError, Dataset } from '@kantor/contracts'
 import { type Database, query, type Transaction } from './database.js'
 
-type NewDataset = Omit<Dataset, 'createdAt'>
+type NewDataset = Omit<Dataset, 'createdAt' | 'law'> & Partial<Pick<Dataset, 'law'>>
 interface DatasetRow extends Omit<Dataset, 'createdAt' | 'sizeBytes'> {
   sizeBytes: bigint | string
   createdAt: Date
 }
 
-const columns = `id, version, content_hash AS "contentHash", num_images AS "numImages", channels, labels, source,
+const columns = `id, version, content_hash AS "contentHash", num_images AS "numImages", channels, law, labels, source,
   size_bytes AS "sizeBytes", created_at AS "createdAt"`
 
 const toDataset = (row: DatasetRow): Dataset =>
@@ -17,8 +17,8 @@ const toDataset = (row: DatasetRow): Dataset =>
 export async function registerDataset(db: Database, dataset: NewDataset): Promise<Dataset> {
   await query(
     db,
-    `INSERT INTO dataset (id, version, content_hash, num_images, channels, labels, source, size_bytes)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id, version) DO NOTHING`,
+    `INSERT INTO dataset (id, version, content_hash, num_images, channels, labels, source, size_bytes, law)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id, version) DO NOTHING`,
     [
       dataset.id,
       dataset.version,
@@ -28,6 +28,7 @@ export async function registerDataset(db: Database, dataset: NewDataset): Promis
       dataset.labels,
       dataset.source,
       dataset.sizeBytes,
+      dataset.law ? JSON.stringify(dataset.law) : null,
     ],
   )
   const stored = await resolveDataset(db, `${dataset.id}@${dataset.version}`)

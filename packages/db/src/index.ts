@@ -65,7 +65,15 @@ export { databaseTime, type Retention, retireCheckpoints, setPinned, unreference
 export { claimTask, type ClaimedTask, finishTask, renewTaskLease, type TaskEnd } from './task-leases.js'
 export { cancelTask, createTask, getTask, listTasks, type NewTask, type TaskFilter } from './tasks.js'
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
-export { addSample, getSample, listSamples, type NewSample, samplesFrom, type StoredSample } from './samples.js'
+export {
+  addSample,
+  getSample,
+  getSamplePoints,
+  listSamples,
+  type NewSample,
+  samplesFrom,
+  type StoredSample,
+} from './samples.js'
 export { DatabaseUnusable } from './server-check.js'
 export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
 export { createSweep, getSweep, listSweeps, type NewSweep, trialsFor } from './sweeps.js'

@@ -1,4 +1,4 @@
-import { AppError, Sample } from '@kantor/contracts'
+import { AppError, Sample, type SamplePoints } from '@kantor/contracts'
 import { type Page, type PageQuery, readStepCursor, stepCursor, toPage } from './cursor.js'
 import { type Database, query } from './database.js'
 import { type Fence, sequencedTransaction } from './fence.js'
@@ -13,16 +13,20 @@ export interface NewSample extends Pick<
   'id' | 'step' | 'numImages' | 'columns' | 'tileSize' | 'padding' | 'channels' | 'sizeBytes' | 'sha256'
 > {
   key: string
+  /** Of a picture of points: what it shows, the coordinates of one point after the other. */
+  points?: { dimensions: number; coordinates: Float32Array }
 }
 
-interface SampleRow extends Omit<StoredSample, 'attempt' | 'url' | 'sizeBytes' | 'createdAt'> {
+interface SampleRow extends Omit<StoredSample, 'attempt' | 'url' | 'sizeBytes' | 'points' | 'createdAt'> {
   epoch: number
+  numPoints: number | null
+  dimensions: number | null
   sizeBytes: bigint | string
   createdAt: Date
 }
 
 const columns = `id, job_id AS "jobId", epoch, step, key, num_images AS "numImages", columns, tile_size AS "tileSize",
-  padding, channels, size_bytes AS "sizeBytes", sha256, created_at AS "createdAt"`
+  padding, channels, num_points AS "numPoints", dimensions, size_bytes AS "sizeBytes", sha256, created_at AS "createdAt"`
 
 const toStored = (row: SampleRow): StoredSample => ({ ...toSample(row), key: row.key })
 
@@ -30,6 +34,7 @@ const toSample = (row: SampleRow): Sample =>
   Sample.parse({
     ...row,
     attempt: row.epoch,
+    points: row.numPoints === null ? null : { count: row.numPoints, dimensions: row.dimensions },
     sizeBytes: Number(row.sizeBytes),
     url: `/samples/${row.id}/download`,
     createdAt: row.createdAt.toISOString(),
@@ -40,6 +45,7 @@ const toSample = (row: SampleRow): Sample =>
  * that is there; one of an earlier attempt at the same step gives way. FencedError.
  */
 export async function addSample(db: Database, fence: Fence, sample: NewSample): Promise<Sample> {
+  const { points } = sample
   return sequencedTransaction(db, fence, async (tx) => {
     await tx.query('UPDATE sample SET effective = false WHERE job_id = $1 AND epoch < $2 AND step = $3 AND effective', [
       fence.jobId,
@@ -47,8 +53,9 @@ export async function addSample(db: Database, fence: Fence, sample: NewSample): 
       sample.step,
     ])
     await tx.query(
-      `INSERT INTO sample (id, job_id, epoch, step, key, num_images, columns, tile_size, padding, channels, size_bytes, sha256)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`,
+      `INSERT INTO sample (id, job_id, epoch, step, key, num_images, columns, tile_size, padding, channels, size_bytes, sha256, num_points,
+         dimensions, coordinates)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
       [
         sample.id,
         fence.jobId,
@@ -62,6 +69,11 @@ export async function addSample(db: Database, fence: Fence, sample: NewSample): 
         sample.channels,
         sample.sizeBytes,
         sample.sha256,
+        points ? points.coordinates.length / points.dimensions : null,
+        points?.dimensions ?? null,
+        points
+          ? Buffer.from(points.coordinates.buffer, points.coordinates.byteOffset, points.coordinates.byteLength)
+          : null,
       ],
     )
     const { rows } = await tx.query<SampleRow>(
@@ -84,6 +96,7 @@ export async function listSamples(db: Database, jobId: string, options: PageQuer
     },
     orderBy: [{ step: 'desc' }, { id: 'desc' }],
     take: options.limit + 1,
+    omit: { coordinates: true },
   })
   return toPage(rows, options.limit, toSample, stepCursor)
 }
@@ -100,6 +113,22 @@ export async function samplesFrom(db: Database, jobId: string, n: number): Promi
 
 /** Any sample by its id, rolled back or not: a link that was given out keeps working. */
 export async function getSample(db: Database, id: string): Promise<StoredSample | null> {
-  const row = await db.prisma.sample.findUnique({ where: { id } })
+  const row = await db.prisma.sample.findUnique({ where: { id }, omit: { coordinates: true } })
   return row && toStored(row)
+}
+
+/** What a sample of points shows; null when there is no such sample, or it is one of images. */
+export async function getSamplePoints(db: Database, id: string): Promise<SamplePoints | null> {
+  const row = await db.prisma.sample.findUnique({ where: { id }, select: { dimensions: true, coordinates: true } })
+  if (!row?.coordinates || row.dimensions === null) return null
+  const { dimensions, coordinates } = row
+  const bytes = Buffer.from(coordinates)
+  const at = (point: number, axis: number) => {
+    const value = bytes.readFloatLE(4 * (point * dimensions + axis))
+    return Number.isFinite(value) ? value : null
+  }
+  const points = Array.from({ length: bytes.length / 4 / dimensions }, (_, point) =>
+    Array.from({ length: dimensions }, (_unused, axis) => at(point, axis)),
+  )
+  return { dimensions, points }
 }

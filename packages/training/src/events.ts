@@ -1,14 +1,16 @@
 import type { CurvePoint } from '@kantor/contracts'
 import type { Lowerings } from '@kantor/engine'
 
-/** Square images of one dataset, already at the size of the job. */
+/** Square images of one dataset, already at the size of the job; or points, which are 1 × 1 images with a channel per coordinate. */
 export interface ImageSource {
+  /** `float32` values go into the networks as they are; `uint8`, which is meant when it is left out, become [−1, 1]. */
+  readonly dtype?: 'uint8' | 'float32'
   readonly numImages: number
   /** Pixels per side. */
   readonly imageSize: number
   readonly channels: number
-  /** NHWC uint8 of the images with these indices, one after the other. */
-  read(indices: Int32Array): Uint8Array
+  /** NHWC of the images with these indices, one after the other. */
+  read(indices: Int32Array): Uint8Array | Float32Array
 }
 
 export type Determinism = 'bitwise' | 'best-effort'
@@ -19,8 +21,15 @@ export type TrainEvent =
   | { type: 'ready'; step: number; determinism: Determinism; lowerings: Lowerings }
   /** One per generator step; `epoch` counts complete passes over the data before it. */
   | { type: 'point'; point: CurvePoint; epoch: number }
-  /** NHWC uint8 images from the job's fixed latents. */
-  | { type: 'sample'; step: number; images: Uint8Array; numImages: number; imageSize: number; channels: number }
+  /** NHWC images from the job's fixed latents: uint8 pixels, or the values themselves where the data is float32. */
+  | {
+      type: 'sample'
+      step: number
+      images: Uint8Array | Float32Array
+      numImages: number
+      imageSize: number
+      channels: number
+    }
   /** A safetensors file that `train({ resume })` takes. */
   | { type: 'checkpoint'; step: number; bytes: Uint8Array }
   | { type: 'done'; step: number; outcome: 'budget' | 'stopped' }

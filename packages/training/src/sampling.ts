@@ -1,6 +1,6 @@
 import type { JobSpec } from '@kantor/contracts'
 import { tf } from '@kantor/engine'
-import type { TrainEvent } from './events.js'
+import type { ImageSource, TrainEvent } from './events.js'
 import type { Game } from './game.js'
 import { drawLatents } from './latents.js'
 import { toBytes } from './pixels.js'
@@ -12,13 +12,14 @@ import { toBytes } from './pixels.js'
 export function sample(
   game: Game,
   spec: Pick<JobSpec, 'model' | 'sampling' | 'seed'>,
-  at: { step: number; channels: number },
+  at: { step: number; channels: number; dtype: ImageSource['dtype'] },
 ): Extract<TrainEvent, { type: 'sample' }> {
   const { imageSize, latentSize } = spec.model
   const numImages = spec.sampling.count
   const images = tf.tidy(() => {
     const latentNZ = drawLatents({ count: numImages, latentSize }, spec.seed, { stream: 'sampleLatent' })
-    return toBytes(game.generator.forward(latentNZ, 'batch').dataSync<'float32'>())
+    const values = game.generator.forward(latentNZ, 'batch').dataSync<'float32'>()
+    return at.dtype === 'float32' ? values : toBytes(values)
   })
   return { type: 'sample', step: at.step, images, numImages, imageSize, channels: at.channels }
 }

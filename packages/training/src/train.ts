@@ -81,7 +81,7 @@ export async function* train({
     const takeSample = (): TrainEvent => {
       last.sample = state.step
       stepper.store()
-      return sample(game, spec, { step: state.step, channels: images.channels })
+      return sample(game, spec, { step: state.step, channels: images.channels, dtype: images.dtype })
     }
     /** Nothing after a non-finite step: a checkpoint must never keep one. */
     const takeCheckpoint = (): TrainEvent[] => {

@@ -3,6 +3,7 @@ import {
   type Database,
   getCheckpoint,
   getSample,
+  getSamplePoints,
   listCheckpoints,
   listSamples,
   setPinned,
@@ -40,6 +41,11 @@ export function artifactRoutes(app: FastifyInstance, { db, store }: ApiDeps): vo
     },
     asBytes,
   )
+  register(app, 'getSamplePoints', async ({ params }) => {
+    const points = await getSamplePoints(db, params.id)
+    if (!points) throw new AppError('not-found', `there is no sample of points ${params.id}`)
+    return points
+  })
   register(app, 'getCheckpoint', async ({ params }) => {
     const { key: _, ...checkpoint } = await existingCheckpoint(db, params.id)
     return checkpoint

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { DatasetId } from '@kantor/contracts'
+import { DatasetId, PointLaw } from '@kantor/contracts'
 import type { DatasetSource } from '@kantor/datasets'
 import { Command, InvalidArgumentError } from 'commander'
 import { Failure } from '../failure.js'
@@ -20,6 +20,7 @@ interface ImportFlags {
   idxImages?: string
   idxLabels?: string
   builtIn?: 'mnist' | 'fashion-mnist'
+  points?: PointLaw
   json?: boolean
 }
 
@@ -34,20 +35,28 @@ function importCommand(): Command {
     .option('--idx-images <file>', 'IDX file of images, plain or gzipped')
     .option('--idx-labels <file>', 'IDX file of their labels')
     .option('--built-in <name>', 'mnist, or fashion-mnist where Debian’s package is installed', builtIn)
+    .option(
+      '--points <law>',
+      'synthetic points: a kind such as ring-8, or a law as JSON: {"kind":"lines","theta":2}',
+      pointLaw,
+    )
     .option('--json', 'one JSON document on stdout')
     .action(async (id: string, flags: ImportFlags, command: Command) => {
-      const source = sourceOf(flags)
+      const origin = originOf(flags)
       const env = settings(globalsOf(command))
-      const { importDataset } = await import('@kantor/datasets')
+      const { importDataset, pointDataset } = await import('@kantor/datasets')
       const { openDatabase, registerDataset } = await import('@kantor/db')
       const { openObjectStore } = await import('../stack/built-in-datasets.js')
       const db = await openDatabase(await databaseUrlFor(env))
       const store = await openObjectStore(env)
       try {
-        const found = await importDataset({ id, source, store, log: { info: note, warn: note } })
+        const found =
+          'source' in origin
+            ? await importDataset({ id, source: origin.source, store, log: { info: note, warn: note } })
+            : pointDataset(id, origin.law)
         const registered = await registerDataset(db, found)
         if (flags.json) return printJson(registered)
-        note(`${registered.numImages} images from ${registered.source}`)
+        note(`${registered.numImages} ${registered.law ? 'points' : 'images'} from ${registered.source}`)
         print(`${registered.id}@${registered.version}`)
       } finally {
         await store.close()
@@ -56,7 +65,10 @@ function importCommand(): Command {
     })
 }
 
-function sourceOf({ folder, channels, idxImages, idxLabels, builtIn: name }: ImportFlags): DatasetSource {
+/** Images that are imported, or a law that points are drawn from. */
+type Origin = { source: DatasetSource } | { law: PointLaw }
+
+function originOf({ folder, channels, idxImages, idxLabels, builtIn: name, points: law }: ImportFlags): Origin {
   const sources: (DatasetSource | undefined)[] = [
     folder === undefined ? undefined : { kind: 'folder', directory: resolve(folder), ...(channels && { channels }) },
     idxImages === undefined
@@ -64,17 +76,32 @@ function sourceOf({ folder, channels, idxImages, idxLabels, builtIn: name }: Imp
       : { kind: 'idx', images: resolve(idxImages), ...(idxLabels !== undefined && { labels: resolve(idxLabels) }) },
     name === undefined ? undefined : { kind: name },
   ]
-  const [source, ...more] = sources.filter((one) => one !== undefined)
-  if (source === undefined || more.length > 0) {
-    throw new Failure('usage', 'give one source: --folder, --idx-images or --built-in')
+  const origins: Origin[] = sources.filter((one) => one !== undefined).map((source) => ({ source }))
+  const [origin, ...more] = law ? [...origins, { law }] : origins
+  if (origin === undefined || more.length > 0) {
+    throw new Failure('usage', 'give one source: --folder, --idx-images, --built-in or --points')
   }
-  return source
+  return origin
 }
 
 function datasetId(value: string): string {
   const parsed = DatasetId.safeParse(value)
   if (!parsed.success) throw new InvalidArgumentError('It must be 1 to 63 lower case letters, digits or dashes.')
   return parsed.data
+}
+
+function pointLaw(value: string): PointLaw {
+  let law: unknown
+  try {
+    law = value.startsWith('{') ? JSON.parse(value) : { kind: value }
+  } catch {
+    throw new InvalidArgumentError('It is no JSON.')
+  }
+  const parsed = PointLaw.safeParse(law)
+  if (parsed.success) return parsed.data
+  throw new InvalidArgumentError(
+    parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
+  )
 }
 
 function channelCount(value: string): 1 | 3 {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { AppError } from '@kantor/contracts'
-import { type DatasetSource, importDataset } from '@kantor/datasets'
+import { AppError, PointLaw, type PointLawKind } from '@kantor/contracts'
+import { type DatasetSource, importDataset, pointDataset } from '@kantor/datasets'
 import { type Database, openDatabase, registerDataset, resolveDataset } from '@kantor/db'
 import type { Env } from '@kantor/runtime'
 import { datasetKey, type ObjectStore, openStore } from '@kantor/storage'
@@ -17,6 +17,16 @@ const builtIn: { id: string; source: DatasetSource; optional: boolean }[] = [
   { id: 'fashion-mnist', source: { kind: 'fashion-mnist' }, optional: true },
 ]
 
+/** Synthetic points cost a row each: what they are drawn from. */
+const points = [
+  'lines',
+  'two-gaussians',
+  'ring-8',
+  'grid-25',
+  'swiss-roll',
+  'minfunnels',
+] as const satisfies PointLawKind[]
+
 /** The object store that api and workers use with this environment. */
 export const openObjectStore = (env: Env): Promise<ObjectStore> =>
   openStore({ ...(env.s3 && { s3: env.s3 }), directory: join(env.dataDir, 'objects') })
@@ -26,6 +36,7 @@ export async function registerBuiltInDatasets({ env, databaseUrl, note }: Regist
   const db = await openDatabase(databaseUrl)
   const store = await openObjectStore(env)
   try {
+    for (const kind of points) await registerDataset(db, pointDataset(kind, PointLaw.parse({ kind })))
     for (const { id, source, optional } of builtIn) {
       if (await isThere(db, store, id)) continue
       try {

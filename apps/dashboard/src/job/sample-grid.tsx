@@ -36,7 +36,10 @@ export function SampleGrid({ sample, jobName }: { sample: Sample; jobName: strin
       )}
       <figcaption className={styles['caption']}>
         <span>
-          {count(sample.numImages)} images of {sample.tileSize} × {sample.tileSize}, same latents at every step
+          {sample.points
+            ? `${count(sample.points.count)} points over real ones, by their first two of ${sample.points.dimensions} coordinates`
+            : `${count(sample.numImages)} images of ${sample.tileSize} × ${sample.tileSize}`}
+          , same latents at every step
         </span>
         {url !== undefined && (
           <Anchor href={url} download={`${jobName}-step-${sample.step}.png`} size="xs">

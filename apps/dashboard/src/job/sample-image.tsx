@@ -19,7 +19,7 @@ export function SampleImage({ sample, url, room }: { sample: Sample; url: string
       width={shown}
       height={(shown * height) / width}
       className={styles['grid']}
-      alt={`${sample.numImages} generated images at generator step ${sample.step}`}
+      alt={`${sample.points ? `${sample.points.count} generated points` : `${sample.numImages} generated images`} at generator step ${sample.step}`}
     />
   )
 }

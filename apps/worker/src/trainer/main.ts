@@ -2,7 +2,7 @@
 // credential and opens no connection. Native calls may block it for minutes, which is why lease and uploads live in its parent.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openImages } from '@kantor/datasets'
+import { openImages, openPoints } from '@kantor/datasets'
 import type { TrainEvent } from '@kantor/training'
 import { classifyFailure, DatasetUnreadable } from './classify-failure.js'
 import { noteLowerings, readLowerings } from './lowering-cache.js'
@@ -96,10 +96,10 @@ function sayAlive(): void {
 }
 
 async function run(message: Start): Promise<void> {
-  const { spec, supervisorPid, imagesDirectory, spoolDirectory, resumeFile, startFile, loweringsFile } = message
+  const { spec, supervisorPid, data, spoolDirectory, resumeFile, startFile, loweringsFile } = message
   if (supervisorPid !== parent) exitOrphaned()
   const [{ train }, { loadTensorFlow }] = await Promise.all([import('@kantor/training'), import('@kantor/engine')])
-  const images = readable(() => openImages(imagesDirectory))
+  const images = readable(() => (data.kind === 'points' ? openPoints(data.law) : openImages(data.directory)))
   const read = (indices: Int32Array) => {
     batches += 1
     return readable(() => images.read(indices))
@@ -152,7 +152,7 @@ async function pass(event: TrainEvent, directory: string): Promise<void> {
     case 'sample': {
       const { type, step, images, numImages, imageSize, channels } = event
       const file = join(directory, `sample-${step}.raw`)
-      await spool(type, file, images)
+      await spool(type, file, new Uint8Array(images.buffer, images.byteOffset, images.byteLength))
       return outbox.artifact({ type, step, file, numImages, imageSize, channels })
     }
     case 'checkpoint': {

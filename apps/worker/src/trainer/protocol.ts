@@ -1,6 +1,6 @@
 // What supervisor and trainer say to each other over fork's IPC channel (`serialization: 'advanced'`). Large bytes never travel
 // here: samples and checkpoints lie in the attempt's spool directory and only their names do.
-import { type CurvePoint, JobSpec, seriesNames } from '@kantor/contracts'
+import { type CurvePoint, JobSpec, PointLaw, seriesNames } from '@kantor/contracts'
 import { z } from 'zod'
 
 /** The first message to a trainer. */
@@ -9,8 +9,11 @@ const Start = z.object({
   /** A parent with another pid means that the supervisor is gone. */
   supervisorPid: z.int(),
   spec: JobSpec,
-  /** Prepared shards, verified by the supervisor. */
-  imagesDirectory: z.string(),
+  /** Prepared shards, verified by the supervisor; or what points are drawn from. */
+  data: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('images'), directory: z.string() }),
+    z.object({ kind: z.literal('points'), law: PointLaw }),
+  ]),
   spoolDirectory: z.string(),
   /** A checkpoint file, verified by the supervisor. */
   resumeFile: z.string().nullable(),
@@ -55,7 +58,7 @@ export const Points = z
   )
 export type Points = z.infer<typeof Points>
 
-/** Raw NHWC uint8 images in `file`. */
+/** Raw NHWC images in `file`: uint8, or little-endian float32 where they are points of `channels` coordinates, which have the size 1. */
 const SampleFile = z.object({
   type: z.literal('sample'),
   seq: z.int(),
@@ -63,7 +66,7 @@ const SampleFile = z.object({
   file: z.string(),
   numImages: z.int().min(1),
   imageSize: z.int().min(1),
-  channels: z.int().min(1).max(4),
+  channels: z.int().min(1).max(128),
 })
 export type SampleFile = z.infer<typeof SampleFile>
 

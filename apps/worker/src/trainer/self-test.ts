@@ -44,7 +44,7 @@ async function run(known?: Lowerings): Promise<{ hash: string; lowerings: Loweri
       if (!event.point.values.every(Number.isFinite)) throw new Error(`step ${event.point.step} is not finite`)
       hash.update(new Uint8Array(event.point.values.buffer))
     }
-    if (event.type === 'sample') hash.update(event.images)
+    if (event.type === 'sample') hash.update(new Uint8Array(event.images.buffer))
   }
   return { hash: hash.digest('hex'), lowerings }
 }

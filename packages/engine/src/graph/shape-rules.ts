@@ -177,7 +177,7 @@ const group = (rule: Rule, ops: string): Record<string, Rule> =>
   Object.fromEntries(ops.split(' ').map((op) => [op, rule]))
 
 const rules: Record<string, Rule> = {
-  ...group(like(0), 'Abs AddN Exp LeakyRelu LeakyReluGrad Log Neg OnesLike Relu ReluGrad Rsqrt Sigmoid'),
+  ...group(like(0), 'Abs AddN Erf Exp LeakyRelu LeakyReluGrad Log Neg OnesLike Relu ReluGrad Rsqrt Sigmoid'),
   ...group(like(0), 'Sign Softplus Sqrt Square Tanh TanhGrad ZerosLike'),
   ...group(binary(), 'Add AddV2 Maximum Minimum Mul RealDiv SquaredDifference Sub'),
   ...group(binary('bool'), 'Equal Greater GreaterEqual Less LessEqual LogicalAnd'),

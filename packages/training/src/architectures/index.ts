@@ -7,6 +7,7 @@ import { dcgan } from './generators/dcgan.js'
 import { dcganConstant } from './generators/dcgan-constant.js'
 import { dcganNobn } from './generators/dcgan-nobn.js'
 import { mlp } from './generators/mlp.js'
+import { shift } from './generators/shift.js'
 import type { Layer } from './layer.js'
 import type { CriticShape, GeneratorShape } from './shapes.js'
 
@@ -16,6 +17,7 @@ export const generators = {
   'dcgan-nobn': dcganNobn,
   'dcgan-constant': dcganConstant,
   mlp,
+  shift,
 } satisfies Record<GeneratorKind, (shape: GeneratorShape) => Layer>
 
 export const critics = {

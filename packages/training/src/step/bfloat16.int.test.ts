@@ -36,7 +36,7 @@ const training: ImageSource = {
     return batch
   },
 }
-const floats = (bytes: Uint8Array) => Float32Array.from(bytes, (value) => value / 127.5 - 1)
+const floats = (bytes: ArrayLike<number>) => Float32Array.from(bytes, (value) => value / 127.5 - 1)
 const heldOut = floats(all.subarray(1024 * PIXELS))
 
 const precisions = ['float32', 'bfloat16'] as const

@@ -25,6 +25,7 @@ export function createCompiledStepper(game: Game, spec: StepperSpec, { images, c
   const program = compileGame(game, {
     imageSize: model.imageSize,
     channels: images.channels,
+    dtype: images.dtype,
     latentSize: model.latentSize,
     batchSize,
     feeding: 'drawn',
@@ -84,10 +85,11 @@ export function createCompiledStepper(game: Game, spec: StepperSpec, { images, c
     store: () => program.pull(),
     rehearse() {
       const size = batchSize * model.imageSize ** 2 * images.channels
+      const ramp = Array.from({ length: size }, (_, i) => (i * 37) % 256)
       const pair = Int32Array.from(seedPair(seed, 'sampleLatent'))
       program.push()
       const { terms } = program.run(criticName(batchSize), {
-        real: Uint8Array.from({ length: size }, (_, i) => (i * 37) % 256),
+        real: images.dtype === 'float32' ? Float32Array.from(ramp) : Uint8Array.from(ramp),
         latent: pair,
         coefficients: Float32Array.from(game.critic.optimizer.coefficients()),
         ...(game.objective.interpolates && { factors: pair }),

@@ -24,7 +24,7 @@ export function createEagerStepper(game: Game, spec: StepperSpec, { images }: St
     critic(indices, criticStepsDone) {
       const terms = tf.tidy(() =>
         criticStep(game, {
-          realNHWC: imagesFromBytes(images.read(indices), [indices.length, imageSize, imageSize, images.channels]),
+          realNHWC: toTensor(images.read(indices), [indices.length, imageSize, imageSize, images.channels]),
           latentNZ: drawLatents(latentShape, spec.seed, { stream: 'criticLatent', step: criticStepsDone }),
           factorsN: game.objective.interpolates ? drawFactors(indices.length, spec.seed, criticStepsDone) : undefined,
           coefficients: nextCoefficients(game.critic.optimizer),
@@ -56,6 +56,9 @@ export function createEagerStepper(game: Game, spec: StepperSpec, { images }: St
     },
   }
 }
+
+const toTensor = (values: Uint8Array | Float32Array, shape: [number, number, number, number]): Tensor4D =>
+  values instanceof Float32Array ? tf.tensor4d(values, shape) : imagesFromBytes(values, shape)
 
 export const nextCoefficients = (optimizer: Optimizer): Tensor1D => tf.tensor1d(optimizer.coefficients(), 'float32')
 

@@ -14,6 +14,7 @@ import {
   type Tensor4D,
   type Variable,
 } from '@kantor/engine'
+import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
 import { criticStep } from './critic-step.js'
 import { generatorStep } from './generator-step.js'
@@ -25,7 +26,7 @@ interface Source {
 }
 
 interface Sources {
-  images(shape: readonly number[]): Source
+  images(shape: readonly number[], dtype: ImageSource['dtype']): Source
   latents(shape: readonly number[]): Source
   factors(count: number): Source
 }
@@ -35,9 +36,12 @@ const seed = { shape: [2], dtype: 'int32' } as const
 const identity = (shape: readonly number[]): Source => ({ spec: { shape }, tensor: (fed) => fed })
 
 const sources = {
-  /** As training feeds: uint8 pixels, and seeds of what is drawn inside the graph. */
+  /** As training feeds: uint8 pixels or float32 points, and seeds of what is drawn inside the graph. */
   drawn: {
-    images: (shape) => ({ spec: { shape, dtype: 'uint8' }, tensor: (fed) => imagesFromPixels(fed as Tensor4D) }),
+    images: (shape, dtype) =>
+      dtype === 'float32'
+        ? identity(shape)
+        : { spec: { shape, dtype: 'uint8' }, tensor: (fed) => imagesFromPixels(fed as Tensor4D) },
     latents: (shape) => ({ spec: seed, tensor: (fed) => randomNormal([...shape], fed as Tensor1D) }),
     factors: (count) => ({ spec: seed, tensor: (fed) => randomUniform([count], fed as Tensor1D) }),
   },
@@ -48,6 +52,8 @@ const sources = {
 export interface GameProgramOptions {
   imageSize: number
   channels: number
+  /** Of real images as `drawn` feeds them. */
+  dtype?: ImageSource['dtype'] | undefined
   latentSize: number
   /** Fake images per pass; real batches may be smaller. */
   batchSize: number
@@ -100,9 +106,9 @@ export function compileGame(game: Game, options: GameProgramOptions): Program {
 const coefficientsSpec = ({ optimizer }: Game['critic']): InputSpec => ({ shape: [optimizer.coefficients().length] })
 
 function criticOf(game: Game, numImages: number, options: GameProgramOptions): Step {
-  const { imageSize, channels, latentSize, batchSize } = options
+  const { imageSize, channels, dtype, latentSize, batchSize } = options
   const from = sources[options.feeding]
-  const real = from.images([numImages, imageSize, imageSize, channels])
+  const real = from.images([numImages, imageSize, imageSize, channels], dtype)
   const latent = from.latents([batchSize, latentSize])
   const factors = game.objective.interpolates ? from.factors(numImages) : null
   return {

@@ -26,7 +26,11 @@ export function aSpec(changes: Record<string, unknown> = {}): JobSpec {
 }
 
 /** Images with some structure: stripes whose width depends on the image. */
-export function someImages(numImages = 37, imageSize = 16, channels = 1): ImageSource {
+export function someImages(
+  numImages = 37,
+  imageSize = 16,
+  channels = 1,
+): ImageSource & { read(indices: Int32Array): Uint8Array } {
   const size = imageSize * imageSize * channels
   return {
     numImages,

@@ -1,0 +1,25 @@
+import { type Dataset, type FieldError, type Model, POINT_SIZE } from '@kantor/contracts'
+
+/** Where networks are built for images and the dataset holds points, or the other way round. */
+export function modelMisfits(model: Model, dataset: Dataset): FieldError[] {
+  const { imageSize, generator, latentSize } = model
+  if (!dataset.law) {
+    if (imageSize !== POINT_SIZE) return []
+    return misfit(
+      'imageSize',
+      `1 is for datasets of points, and ${dataset.id} holds images`,
+      '64, as the authors take it',
+    )
+  }
+  if (imageSize !== POINT_SIZE) {
+    const hint = `${POINT_SIZE}, with generator and critic "mlp"`
+    return misfit('imageSize', `${dataset.id} holds points, which have no pixels`, hint)
+  }
+  if (generator !== 'shift' || latentSize <= dataset.channels) return []
+  const message = `shift turns each latent into a coordinate, and the points of ${dataset.id} have ${dataset.channels}`
+  return misfit('latentSize', message, `at most ${dataset.channels}`)
+}
+
+const misfit = (key: keyof Model, message: string, hint: string): FieldError[] => [
+  { pointer: `/spec/model/${key}`, code: 'incompatible-shape', message, hint },
+]
