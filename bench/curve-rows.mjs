@@ -1,5 +1,5 @@
 // Curves of ten million points beside short ones, what it costs to write them, and the room that they take.
-import { seriesNames } from '@kantor/contracts'
+import { lossNames } from '@kantor/contracts'
 import { appendPoints, claimJob } from '@kantor/db'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bar } from '../scripts/bars.mjs'
@@ -8,7 +8,7 @@ import { openClient, percentile } from './timed-request.mjs'
 const SHORT = 10_000
 const LOOKS = 200
 const WRITERS = 4
-const TEN_SERIES = 10 / seriesNames.length
+const TEN_SERIES = 10 / lossNames.length
 
 /** What `bench:api` measures of curves: `row(context)` answers figures, `bars(figures)` their bars; `speed` is among the figures. */
 export const curveRows = [
@@ -191,7 +191,7 @@ async function write(db, job, numPoints) {
     return {
       step,
       criticStep: step * 5,
-      values: Float32Array.from(seriesNames, (_, series) => estimate * (series + 1)),
+      values: Float32Array.from(lossNames, (_, series) => estimate * (series + 1)),
     }
   })
   await appendPoints(db, { jobId: job.jobId, epoch: job.epoch }, points)

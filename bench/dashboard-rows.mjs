@@ -1,7 +1,7 @@
 // Dashboards that poll a curve: of twenty polls one is a first load, nine fetch what is new, ten learn that nothing is.
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { seriesNames } from '@kantor/contracts'
+import { lossNames } from '@kantor/contracts'
 import { appendPoints, claimJob } from '@kantor/db'
 import { openClient, percentile } from './timed-request.mjs'
 
@@ -108,7 +108,7 @@ async function train(db, job, numPoints) {
     return {
       step,
       criticStep: step * 5,
-      values: Float32Array.from(seriesNames, (_, series) => estimate * (series + 1)),
+      values: Float32Array.from(lossNames, (_, series) => estimate * (series + 1)),
     }
   })
   await appendPoints(db, { jobId: job.jobId, epoch: job.epoch }, points)

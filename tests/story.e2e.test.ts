@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { seriesNames } from '@kantor/contracts'
+import { lossNames } from '@kantor/contracts'
 import { type Services, startServices } from '@kantor/testing'
 import { ended, type LocalStack, longerJob, smallJob, startLocalStack, until, waitFor } from './stack/local-stack.js'
 import { readHeader } from './stack/safetensors-header.js'
@@ -14,7 +14,7 @@ const LONG = 600
 async function fullCurve(stack: LocalStack, id: string) {
   const curve = await stack.client.getCurve({
     params: { id },
-    query: { metrics: seriesNames, maxPoints: 5000, from: 0, resolution: 1 },
+    query: { metrics: lossNames, maxPoints: 5000, from: 0, resolution: 1 },
   })
   expect(curve.resolution).toBe(1)
   return curve

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { isTerminal, type JobState, seriesNames } from '@kantor/contracts'
+import { isTerminal, type JobState, reproducibleNames } from '@kantor/contracts'
 import { eachPoint } from '@kantor/db'
 import {
   checkInvariants,
@@ -40,7 +40,7 @@ describe('resume of whole processes', () => {
   const ended = (id: string) => until(async () => isTerminal((await look(id)).state))
   const result = async (id: string) => {
     const curve: unknown[] = []
-    const options = { names: seriesNames, attempts: 'effective' } as const
+    const options = { names: reproducibleNames, attempts: 'effective' } as const
     await eachPoint(stack.db, id, options, (points) => {
       for (const { step, criticStep, values } of points) curve.push({ step, criticStep, values: [...values.values()] })
     })

@@ -27,8 +27,8 @@ export function exceedsBudget(spec: JobSpec, dataset: Dataset, quotas: KeyQuotas
 }
 
 /** The budget's first end, in generator steps; warm-up's extra critic steps only shorten it. Infinity for one in seconds alone. */
-function mostGeneratorSteps({ budget, batchSize, schedule }: JobSpec, { numImages }: Dataset): number {
-  const perEpoch = Math.ceil(numImages / batchSize) / schedule.criticSteps
+function mostGeneratorSteps({ budget, batchSize, schedule, heldOut }: JobSpec, { numImages }: Dataset): number {
+  const perEpoch = Math.ceil((numImages - heldOut) / batchSize) / schedule.criticSteps
   const { generatorSteps = Infinity, epochs = Infinity } = budget
   return Math.min(generatorSteps, Math.ceil(epochs * perEpoch))
 }

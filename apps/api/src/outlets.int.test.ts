@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type CurvePoint, eventFileName, type Job, seriesCatalogue, seriesNames } from '@kantor/contracts'
+import { type CurvePoint, eventFileName, type Job, seriesCatalogue, lossNames } from '@kantor/contracts'
 import { addSample, appendPoints, type Fence, finishAttempt, getJob, markRunning } from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
 import { readEventFile, readHparams } from '../tests/read-event-file.js'
@@ -45,7 +45,7 @@ const valueAt = (step: number, series: number) => BAD_STEPS[step] ?? Math.fround
 const aPoint = (step: number): CurvePoint => ({
   step,
   criticStep: step * 5,
-  values: Float32Array.from(seriesNames, (_, series) => valueAt(step, series)),
+  values: Float32Array.from(lossNames, (_, series) => valueAt(step, series)),
 })
 
 /** The head of a PNG of 40 × 24, and something. */
@@ -115,7 +115,7 @@ describe('GET /jobs/:id/tensorboard', () => {
   })
 
   test('holds every point of every series, non-finite ones too', () => {
-    for (const [series, name] of seriesNames.entries()) {
+    for (const [series, name] of lossNames.entries()) {
       const found = valuesOf(name)
       expect(found.map(({ step }) => step)).toEqual(Array.from({ length: STEPS }, (_, index) => index + 1))
       // Bit by bit: Object.is tells -0 from 0, and NaN is NaN.
@@ -182,8 +182,8 @@ describe('GET /jobs/:id/tensorboard', () => {
     await writeFile(path, file)
     const printed = execFileSync(python, ['tests/tensorboard/read_event_file.py', path], { encoding: 'utf8' })
     expect(JSON.parse(printed)).toEqual({
-      scalars: Object.fromEntries(seriesNames.map((name) => [name, STEPS])),
-      nonFinite: Object.fromEntries(seriesNames.map((name) => [name, 3])),
+      scalars: Object.fromEntries(lossNames.map((name) => [name, STEPS])),
+      nonFinite: Object.fromEntries(lossNames.map((name) => [name, 3])),
       images: SAMPLE_STEPS.length,
       hparams: expect.objectContaining({ batchSize: 64, 'objective.kind': 'wgan-clip' }),
       status: 1,

@@ -68,8 +68,8 @@ export async function submitJobs(db: Database, submissions: Submission[], by: Su
       errors.push(under(pointer, datasetNotFound(datasets.known, job.spec.dataset)))
       return []
     }
-    if (dataset.numImages < job.spec.batchSize)
-      errors.push(under(pointer, datasetTooSmall(dataset, job.spec.batchSize)))
+    if (dataset.numImages - job.spec.heldOut < job.spec.batchSize)
+      errors.push(under(pointer, datasetTooSmall(dataset, job.spec)))
     errors.push(...modelMisfits(job.spec.model, dataset).map((fault) => under(pointer, fault)))
     const spec: JobSpec = {
       ...job.spec,
@@ -164,9 +164,18 @@ function datasetNotFound(known: Dataset[], ref: string): FieldError {
   }
 }
 
-const datasetTooSmall = (dataset: Dataset, batchSize: number): FieldError => ({
-  pointer: '/spec/batchSize',
-  code: 'dataset-too-small',
-  message: `a batch of ${batchSize} needs more images than the ${dataset.numImages} of ${dataset.id}`,
-  hint: `at most ${dataset.numImages}`,
-})
+function datasetTooSmall(
+  { id, numImages }: Dataset,
+  { batchSize, heldOut }: Pick<JobSpec, 'batchSize' | 'heldOut'>,
+): FieldError {
+  // With a set that is large enough for the batch alone, it is what is held out that is too much.
+  const [key, most] = numImages < batchSize ? ['batchSize', numImages] : ['heldOut', numImages - batchSize]
+  const needs =
+    heldOut === 0 ? `a batch of ${batchSize} needs` : `a batch of ${batchSize} beside ${heldOut} held-out images needs`
+  return {
+    pointer: `/spec/${key}`,
+    code: 'dataset-too-small',
+    message: `${needs} more images than the ${numImages} of ${id}`,
+    hint: `at most ${most}`,
+  }
+}

@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import {
-  CreateJob,
-  type CurvePoint,
-  type Job,
-  type RouteName,
-  routes,
-  type Scope,
-  seriesNames,
-} from '@kantor/contracts'
+import { CreateJob, type CurvePoint, type Job, type RouteName, routes, type Scope, lossNames } from '@kantor/contracts'
 import { claimJob, createKey, type Database, type Fence, migrate, openDatabase, registerDataset } from '@kantor/db'
 import { createLogger } from '@kantor/runtime'
 import { type ObjectStore, openStore } from '@kantor/storage'
@@ -149,7 +141,7 @@ export async function claim(db: Database, job: Job): Promise<Fence> {
 export const aPoint = (step: number, wEstimate: number): CurvePoint => ({
   step,
   criticStep: step * 5,
-  values: Float32Array.from(seriesNames, (_, index) => (index === 0 ? wEstimate : -wEstimate)),
+  values: Float32Array.from(lossNames, (_, index) => (index === 0 ? wEstimate : -wEstimate)),
 })
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -13,9 +13,9 @@ function criticStepsAt({ criticSteps, warmup, every }: Schedule, index: number):
 }
 
 /** Counts both networks' updates up to the end of the budget. A burst is cut short by the end of an epoch. */
-export function planBudget({ budget, schedule, batchSize }: JobSpec, numImages: number): BudgetPlan {
+export function planBudget({ budget, schedule, batchSize, heldOut }: JobSpec, numImages: number): BudgetPlan {
   if (budget.generatorSteps === undefined && budget.epochs === undefined) return { steps: null, criticSteps: null }
-  const batchesPerEpoch = Math.ceil(numImages / batchSize)
+  const batchesPerEpoch = Math.ceil((numImages - heldOut) / batchSize)
   const lastStep = budget.generatorSteps ?? Infinity
   const lastBatch = (budget.epochs ?? Infinity) * batchesPerEpoch
   let steps = 0

@@ -1,4 +1,4 @@
-import { type JobSpec, type Progress, seriesNames } from '@kantor/contracts'
+import { type JobSpec, lossNames, type Progress } from '@kantor/contracts'
 import type { BudgetPlan } from './budget-plan.js'
 import type { Points } from './trainer/protocol.js'
 
@@ -28,9 +28,9 @@ export class ProgressMeter {
   add(points: Pick<Points, 'steps' | 'criticSteps' | 'values' | 'epoch' | 'elapsedSeconds'>): void {
     const last = points.steps.length - 1
     if (last < 0) return
-    const row = points.values.subarray(last * seriesNames.length, (last + 1) * seriesNames.length)
+    const row = points.values.subarray(last * lossNames.length, (last + 1) * lossNames.length)
     this.#latest = Object.fromEntries(
-      seriesNames.map((name, column) => [name, Number.isFinite(row[column]) ? row[column]! : null]),
+      lossNames.map((name, column) => [name, Number.isFinite(row[column]) ? row[column]! : null]),
     )
     this.#epoch = points.epoch
     const mark = { step: points.steps[last]!, criticStep: points.criticSteps[last]!, seconds: points.elapsedSeconds }

@@ -58,6 +58,8 @@ describe('runAttempt', () => {
     const { w_estimate } = await rig.curve(job.id)
     expect(w_estimate!.x).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
     expect(w_estimate!.last.every((value) => typeof value === 'number')).toBe(true)
+    const { clipped_share, diversity } = await rig.curve(job.id)
+    expect([clipped_share!.n.length, diversity!.x]).toEqual([30, [10, 20, 30]])
     const samples = (await listSamples(rig.db, job.id, { limit: 50 })).items
     expect(samples.map(({ step }) => step)).toEqual([30, 20, 10, 0])
     const checkpoints = (await listCheckpoints(rig.db, job.id, { limit: 50 })).items

@@ -1,16 +1,23 @@
 import { z } from 'zod'
+import { diagnosticCatalogue, type Diagnostics, runtimeCatalogue } from './diagnostics.js'
 import { wholeNumber } from './strings.js'
 
-/** Every series of a curve: its meaning, in the authors' sign (the stored critic D is −f). */
-export const seriesCatalogue = {
+/** What every point has, in the authors' sign (the stored critic D is −f). */
+const losses = {
   w_estimate: 'D(fake) − D(real) = f(real) − f(fake): the Wasserstein estimate under the current critic',
   critic_loss: 'D(real) − D(fake): what the critic minimises, the authors’ Loss_D',
   gen_loss: 'D(G(z)): the authors’ Loss_G; its level means nothing',
   critic_real: 'mean D on the real batch, raw',
   critic_fake: 'mean D on the fake batch, raw',
 } as const
+export const lossNames = Object.keys(losses) as (keyof typeof losses)[]
+
+/** Every series of a curve and its meaning; the losses come first. */
+export const seriesCatalogue = { ...losses, ...diagnosticCatalogue } as const
 export type SeriesName = keyof typeof seriesCatalogue
 export const seriesNames = Object.keys(seriesCatalogue) as SeriesName[]
+/** What the same run gives again to the bit, where bits are promised: all but the clock's. */
+export const reproducibleNames = seriesNames.filter((name) => !(name in runtimeCatalogue))
 export const SeriesName = z.enum(seriesNames as [SeriesName, ...SeriesName[]])
 
 /** One row per generator step: the last critic step's values, from its forward pass before its update. */
@@ -19,8 +26,10 @@ export interface CurvePoint {
   step: number
   /** Critic steps done so far. */
   criticStep: number
-  /** One float32 per entry of `seriesNames`, in that order. */
+  /** One float32 per entry of `lossNames`, in that order. */
   values: Float32Array
+  /** What else was measured at this step. */
+  diagnostics?: Diagnostics
 }
 
 /** JSON has no NaN or infinities: they travel by name, never as a silent null. */

@@ -14,6 +14,8 @@ export {
   type CurveQueryInput,
   CurveReply,
   CurveSeries,
+  lossNames,
+  reproducibleNames,
   SeriesName,
   seriesCatalogue,
   seriesNames,
@@ -23,6 +25,7 @@ export {
 } from './curve.js'
 export { Dataset, DatasetId, DatasetRef } from './datasets.js'
 export { PointLaw, type PointLawKind, type PointLawOf } from './points.js'
+export { type DiagnosticName, type Diagnostics, diagnosticCatalogue } from './diagnostics.js'
 export { Dossier, SpecDifference } from './dossier.js'
 export {
   AppError,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type SeriesName, seriesNames } from './curve.js'
+import { lossNames } from './curve.js'
 import { Job, JobState } from './job.js'
 import { instant, text, wholeNumber } from './strings.js'
 
@@ -24,7 +24,7 @@ const TagCondition = text(300).transform((given, context) => {
 
 type Comparison = '<' | '<=' | '>' | '>='
 const metricPattern = new RegExp(
-  String.raw`^(${seriesNames.join('|')})\.last(<=?|>=?)(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$`,
+  String.raw`^(${lossNames.join('|')})\.last(<=?|>=?)(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$`,
   'i',
 )
 
@@ -38,9 +38,9 @@ const MetricCondition = z
     if (series === undefined || !Number.isFinite(value))
       return refuse(
         context,
-        `must read like w_estimate.last<0.5, with <, <=, > or >=; the series are ${seriesNames.join(', ')}`,
+        `must read like w_estimate.last<0.5, with <, <=, > or >=; the series are ${lossNames.join(', ')}`,
       )
-    return { series: series as SeriesName, comparison: comparison as Comparison, value }
+    return { series: series as (typeof lossNames)[number], comparison: comparison as Comparison, value }
   })
 
 /** `-` is descending. A job without a finish counts as later than all. Among equals the younger job comes after the older, or before with `-`. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Model } from './architectures.js'
-import { SeriesName } from './curve.js'
+import { lossNames } from './curve.js'
 import { DatasetRef } from './datasets.js'
 import { Objective } from './objectives.js'
 import { Optimizer } from './optimizers.js'
@@ -53,6 +53,11 @@ const specShape = {
    * `direct`: in one way everywhere, the bits of the step run operation by operation.
    */
   lowerings: z.enum(['measured', 'direct']).default('measured'),
+  /**
+   * So many images are never trained on, the same of a dataset for every job: the critic's scores on them show when it learns its images by
+   * heart (`overfit_gap`).
+   */
+  heldOut: z.int().min(0).max(1_000_000).default(0),
   budget: Budget.prefault({ generatorSteps: 10_000 }),
   sampling: z
     .strictObject({
@@ -73,7 +78,7 @@ const specShape = {
       /** So are the best, by the median of a series over the 101 points up to each checkpoint. */
       keepBest: z
         .strictObject({
-          metric: SeriesName.default('w_estimate'),
+          metric: z.enum(lossNames).default('w_estimate'),
           goal: z.enum(['min', 'max']).default('min'),
           count: z.int().min(1).max(20).default(1),
         })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type CurvePoint, type Reason, seriesNames } from '@kantor/contracts'
+import { type CurvePoint, type Reason, lossNames } from '@kantor/contracts'
 import { startServices } from '@kantor/testing'
 import {
   aCheckpoint,
@@ -199,7 +199,7 @@ test('refused writes are counted with the attempt that came too late', async () 
 const bits = (step: number, value: number): CurvePoint => ({
   step,
   criticStep: step,
-  values: Float32Array.from(seriesNames, () => value),
+  values: Float32Array.from(lossNames, () => value),
 })
 
 /** Attempt 1 reaches step 4 from a checkpoint at 2 and dies; attempt 2 goes on from there and computes 3 and 4 again. */

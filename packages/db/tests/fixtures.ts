@@ -1,4 +1,4 @@
-import { CreateJob, type CreateJobInput, type CurvePoint, type Job, JobSpec, seriesNames } from '@kantor/contracts'
+import { CreateJob, type CreateJobInput, type CurvePoint, type Job, JobSpec, lossNames } from '@kantor/contracts'
 import { v7 as uuidv7 } from 'uuid'
 import {
   type Claim,
@@ -92,7 +92,7 @@ export async function expireLease(db: Database, jobId: string): Promise<void> {
 export const aPoint = (step: number, wEstimate: number): CurvePoint => ({
   step,
   criticStep: step * 5,
-  values: Float32Array.from(seriesNames, (_, index) => (index === 0 ? wEstimate : wEstimate * (index + 1))),
+  values: Float32Array.from(lossNames, (_, index) => (index === 0 ? wEstimate : wEstimate * (index + 1))),
 })
 
 export const aCheckpoint = (step: number, points: CurvePoint[] = []) => ({

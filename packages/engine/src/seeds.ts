@@ -6,6 +6,7 @@ export const streams = {
   sampleLatent: 4,
   dataOrder: 5,
   interpolation: 6,
+  diagnosis: 7,
 } as const
 export type Stream = keyof typeof streams
 

@@ -104,6 +104,9 @@ describe('a start from the checkpoint of another job', () => {
 })
 
 describe('the loop', () => {
+  /** Their diversity is measured against real images, which are read for it. */
+  const rareSamples = { sampling: { every: 1000, count: 3 } }
+
   test('plays the authors’ schedule: bursts, cut at the end of an epoch, and a generator step all the same', async () => {
     // 37 images in batches of 8: five critic steps per epoch, the last on a tail of 5.
     const sizes: number[] = []
@@ -112,7 +115,10 @@ describe('the loop', () => {
       sizes.push(indices.length)
       return images.read(indices)
     }
-    const events = await collect({ spec: aSpec({ budget: { epochs: 3 } }), images: { ...images, read } })
+    const events = await collect({
+      spec: aSpec({ budget: { epochs: 3 }, ...rareSamples }),
+      images: { ...images, read },
+    })
     const points = only(events, 'point')
     // Step 1: warm-up of 3; step 2: 2, which ends the epoch; 3: 2; 4: 2; 5: a burst of 4 cut to 1; then 2, 2, 1.
     expect(points.map(({ point }) => point.criticStep)).toEqual([3, 5, 7, 9, 10, 12, 14, 15])
@@ -128,7 +134,7 @@ describe('the loop', () => {
       seen.push(...indices)
       return images.read(indices)
     }
-    await collect({ spec: aSpec({ budget: { epochs: 2 } }), images: { ...images, read } })
+    await collect({ spec: aSpec({ budget: { epochs: 2 }, ...rareSamples }), images: { ...images, read } })
     const [first, second] = [seen.slice(0, 20), seen.slice(20)]
     for (const epoch of [first, second]) expect([...epoch].sort((a, b) => a - b)).toEqual([...Array(20).keys()])
     expect(first).not.toEqual(second)

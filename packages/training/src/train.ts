@@ -10,9 +10,12 @@ import {
 } from './checkpoint/checkpoint.js'
 import { batchesPerEpoch, epochOrder } from './data-order.js'
 import { chooseLowerings, isDeterministic } from './determinism.js'
+import { createDiagnosis, probeShape } from './diagnostics/diagnosis.js'
+import { createProbes } from './diagnostics/probes.js'
 import { DIVERGED_AFTER, DivergedError } from './diverged.js'
 import type { ImageSource, TrainControl, TrainEvent } from './events.js'
 import { createGame } from './game.js'
+import { holdOut } from './held-out.js'
 import { sample } from './sampling.js'
 import { plannedCriticSteps } from './schedule.js'
 import { createStepper, type EngineKind } from './step/stepper.js'
@@ -30,6 +33,8 @@ export interface TrainOptions {
   lowerings?: Lowerings | undefined
   /** Internal: `eager` runs op by op instead of as one graph. */
   engine?: EngineKind | undefined
+  /** Internal: false measures nothing beside the losses. The course of the training is the same to the bit. */
+  diagnostics?: boolean | undefined
 }
 
 /**
@@ -41,18 +46,23 @@ export interface TrainOptions {
  */
 export async function* train({
   spec,
-  images,
+  images: source,
   resume,
   start,
   control,
   lowerings: known = {},
   engine = 'compiled',
+  diagnostics: isMeasured = true,
 }: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
-  checkImages(spec, images)
+  checkImages(spec, source)
+  const split = holdOut(source, spec.heldOut)
+  const images = split.training
   const runtime = { ...(await loadTensorFlow()), engine }
   const chooser = chooseLowerings(spec, runtime, { known, resume: resume ?? start })
   const game = createGame(spec, images.channels)
-  const stepper = createStepper(engine, game, spec, { images, chooser })
+  const probes = isMeasured ? createProbes(game, probeShape(spec, split)) : null
+  const stepper = createStepper(engine, game, spec, { images, chooser, probes })
+  const diagnosis = probes && createDiagnosis(spec, split, stepper)
   try {
     const context: CheckpointContext = {
       spec,
@@ -78,7 +88,7 @@ export async function* train({
     const last = { sample: resume ? state.step : -1, checkpoint: resume ? state.step : -1, checkpointSeconds: 0 }
     let badSteps = 0
 
-    const takeSample = (): TrainEvent => {
+    const takeSample = () => {
       last.sample = state.step
       stepper.store()
       return sample(game, spec, { step: state.step, channels: images.channels, dtype: images.dtype })
@@ -118,11 +128,15 @@ export async function* train({
         state.cursor = 0
         order = epochOrder(images.numImages, spec.seed, state.epoch)
       }
+      Object.assign(point.diagnostics ?? {}, diagnosis?.at(state.step))
+      // Taken before its step's point is told, which says how diverse it is.
+      const taken = state.step % spec.sampling.every === 0 ? takeSample() : null
+      if (taken) Object.assign(point.diagnostics ?? {}, diagnosis?.ofSample(taken))
       yield { type: 'point', point, epoch }
 
       badSteps = isFinitePoint(point) ? 0 : badSteps + 1
       if (badSteps >= DIVERGED_AFTER) throw new DivergedError(state.step - DIVERGED_AFTER + 1)
-      if (state.step % spec.sampling.every === 0) yield takeSample()
+      if (taken) yield taken
       outcome = ending()
       const waited = control.elapsedSeconds() - last.checkpointSeconds
       const due = state.step % spec.checkpoint.everySteps === 0 || waited >= spec.checkpoint.everySeconds
@@ -145,8 +159,9 @@ const isSpent = ({ budget }: JobSpec, { step, epoch, elapsedSeconds }: RunState)
   epoch >= (budget.epochs ?? Infinity) ||
   elapsedSeconds >= (budget.seconds ?? Infinity)
 
-function checkImages({ model }: JobSpec, { numImages, imageSize }: ImageSource): void {
+function checkImages({ model, heldOut }: JobSpec, { numImages, imageSize }: ImageSource): void {
   if (numImages < 1) throw new RangeError('the dataset has no images')
+  if (numImages <= heldOut) throw new RangeError(`the dataset has ${numImages} images, and ${heldOut} are held out`)
   if (imageSize !== model.imageSize) {
     throw new RangeError(`the images are ${imageSize} pixels wide, the model is built for ${model.imageSize}`)
   }

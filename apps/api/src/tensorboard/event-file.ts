@@ -1,4 +1,4 @@
-import { AppError, isTerminal, type Job, type Sample } from '@kantor/contracts'
+import { AppError, isTerminal, type Job, type Sample, type SeriesName } from '@kantor/contracts'
 import type { Database } from '@kantor/db'
 import type { ObjectStore } from '@kantor/storage'
 import { effectivePoints } from '../effective-points.js'
@@ -41,15 +41,14 @@ async function* events(from: Sources, job: Job): AsyncGenerator<Buffer> {
   const waiting = await allSamples(from.db, job.id)
   yield fileVersion(start)
   yield sessionStart(job, start)
-  let isFirst = true
+  const described = new Set<SeriesName>()
   let wallTime = start
   for await (const points of effectivePoints(from.db, job.id)) {
     for (const { step, time, values } of points) {
       // A point of before times were noted gets that of the one before it.
       if (!Number.isNaN(time)) wallTime = time / 1000
       while (waiting.length > 0 && waiting.at(-1)!.step < step) yield sampleEvent(from, waiting.pop()!)
-      yield scalars({ wallTime, step }, values, isFirst)
-      isFirst = false
+      yield scalars({ wallTime, step }, values, described)
     }
   }
   while (waiting.length > 0) yield sampleEvent(from, waiting.pop()!)

@@ -15,11 +15,13 @@ const summary = (...values: Buffer[]) => message(5, ...values)
 /** What every event file begins with. */
 export const fileVersion = (wallTime: number): Buffer => event({ wallTime, step: 0 }, string(3, 'brain.Event:2'))
 
-/** A tag's metadata is read from its first value. */
-export function scalars(moment: Moment, values: Iterable<[SeriesName, number]>, isFirst: boolean): Buffer {
-  const fields = Array.from(values, ([name, value]) =>
-    message(1, string(1, name), float(2, value), ...(isFirst ? [scalarMetadata(name)] : [])),
-  )
+/** A tag's metadata is read from its first value: `described` holds those that have had it. */
+export function scalars(moment: Moment, values: Iterable<[SeriesName, number]>, described: Set<SeriesName>): Buffer {
+  const fields = Array.from(values, ([name, value]) => {
+    const metadata = described.has(name) ? [] : [scalarMetadata(name)]
+    described.add(name)
+    return message(1, string(1, name), float(2, value), ...metadata)
+  })
   return event(moment, summary(...fields))
 }
 

@@ -1,7 +1,7 @@
 // What the tests of whole attempts share: a migrated database, a directory store, a small synthetic data set, jobs on it.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CurveQuery, type CurveReply, type Job, JobSpec, seriesNames, type StartFrom } from '@kantor/contracts'
+import { CurveQuery, type CurveReply, type Job, JobSpec, reproducibleNames, type StartFrom } from '@kantor/contracts'
 import {
   createJob,
   type Database,
@@ -34,7 +34,7 @@ export interface Rig {
   deps(workerId: string): WorkerDeps
   /** A queued job: mlp on 16 × 16 grey images, one critic step per generator step, unless `spec` says otherwise. */
   submit(spec?: object, startFrom?: StartFrom): Promise<Job>
-  /** Every point of the effective curve, as it is on the wire. */
+  /** Every point of the effective curve, as it is on the wire, but for what a clock measured. */
   curve(jobId: string): Promise<CurveReply['series']>
   /** Tensor names and bytes of the newest checkpoint: what two equal runs have in common. */
   weights(jobId: string): Promise<{ step: number; sha256: string }>
@@ -68,7 +68,7 @@ export async function openRig(databaseUrl: string, directory: string): Promise<R
       const reply = await readCurve(
         db,
         jobId,
-        CurveQuery.parse({ metrics: seriesNames.join(','), resolution: '1', maxPoints: '5000' }),
+        CurveQuery.parse({ metrics: reproducibleNames.join(','), resolution: '1', maxPoints: '5000' }),
       )
       return reply.series
     },

@@ -12,6 +12,8 @@ import { writeWhenThereIsRoom } from './spool.js'
 import { threadsFor } from './threads.js'
 
 const LIFE_SIGN_MS = 5000
+/** Steps. */
+const COUNT_TENSORS_EVERY = 50
 
 const parent = process.ppid
 let stopWanted = false
@@ -78,6 +80,8 @@ setInterval(() => {
 
 /** Batches read so far: one per critic step, so it tells of work even within a burst of a hundred. */
 let batches = 0
+/** Images in them. */
+let imagesRead = 0
 /** A full disk, while it is one. */
 let diskFull: string | undefined
 /** What the supervisor was told last. */
@@ -98,10 +102,11 @@ function sayAlive(): void {
 async function run(message: Start): Promise<void> {
   const { spec, supervisorPid, data, spoolDirectory, resumeFile, startFile, loweringsFile } = message
   if (supervisorPid !== parent) exitOrphaned()
-  const [{ train }, { loadTensorFlow }] = await Promise.all([import('@kantor/training'), import('@kantor/engine')])
+  const [{ train }, engine] = await Promise.all([import('@kantor/training'), import('@kantor/engine')])
   const images = readable(() => (data.kind === 'points' ? openPoints(data.law) : openImages(data.directory)))
   const read = (indices: Int32Array) => {
     batches += 1
+    imagesRead += indices.length
     return readable(() => images.read(indices))
   }
   const source = { ...images, read }
@@ -110,12 +115,21 @@ async function run(message: Start): Promise<void> {
   const begun = resume ?? start
   if (begun) earlierSeconds = await secondsIn(begun)
   const available = Number(process.env['TF_NUM_INTRAOP_THREADS'])
-  const runtime = await loadTensorFlow({ threads: threadsFor(spec, images.channels, available) })
+  const runtime = await engine.loadTensorFlow({ threads: threadsFor(spec, images.channels, available) })
   const lowerings = await readLowerings(loweringsFile, runtime)
   startedAt = performance.now()
 
   const control = { shouldStop: () => stopWanted, elapsedSeconds }
+  let began = { at: performance.now(), imagesRead }
   for await (const event of train({ spec, images: source, resume, start, control, lowerings })) {
+    if (event.type === 'point') {
+      const ms = performance.now() - began.at
+      const { step } = event.point
+      const diagnostics = (event.point.diagnostics ??= {})
+      diagnostics.step_ms = ms
+      diagnostics.images_per_second = ((imagesRead - began.imagesRead) / ms) * 1000
+      if (step % COUNT_TENSORS_EVERY === 0) diagnostics.tensors = engine.tf.memory().numTensors
+    }
     if (event.type === 'ready') {
       await noteLowerings(loweringsFile, runtime, event.lowerings).catch((error: unknown) =>
         process.stderr.write(`the measured lowerings could not be kept: ${String(error)}\n`),
@@ -123,6 +137,7 @@ async function run(message: Start): Promise<void> {
     }
     await pass(event, spoolDirectory)
     checkParent()
+    began = { at: performance.now(), imagesRead }
   }
 }
 

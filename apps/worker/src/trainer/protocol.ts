@@ -1,6 +1,14 @@
 // What supervisor and trainer say to each other over fork's IPC channel (`serialization: 'advanced'`). Large bytes never travel
 // here: samples and checkpoints lie in the attempt's spool directory and only their names do.
-import { type CurvePoint, JobSpec, PointLaw, seriesNames } from '@kantor/contracts'
+import {
+  type CurvePoint,
+  type DiagnosticName,
+  diagnosticCatalogue,
+  type Diagnostics,
+  JobSpec,
+  lossNames,
+  PointLaw,
+} from '@kantor/contracts'
 import { z } from 'zod'
 
 /** The first message to a trainer. */
@@ -36,7 +44,12 @@ export const ToTrainer = z.discriminatedUnion('type', [
 ])
 export type ToTrainer = z.infer<typeof ToTrainer>
 
-/** Curve points column by column; `values` is row-major [n, number of series]. */
+const diagnosticNames = Object.keys(diagnosticCatalogue) as DiagnosticName[]
+
+/** Values of one series, and the places of their points. */
+const Measured = z.object({ at: z.instanceof(Int32Array), values: z.instanceof(Float32Array) })
+
+/** Curve points column by column; `values` is row-major [n, number of losses]. */
 export const Points = z
   .object({
     type: z.literal('points'),
@@ -44,6 +57,7 @@ export const Points = z
     steps: z.instanceof(Float64Array),
     criticSteps: z.instanceof(Float64Array),
     values: z.instanceof(Float32Array),
+    diagnostics: z.partialRecord(z.enum(diagnosticNames), Measured),
     /** Passes over the data begun at the last point. */
     epoch: z.int(),
     /** Training seconds so far, all attempts together. */
@@ -51,7 +65,7 @@ export const Points = z
   })
   .refine(
     ({ steps, criticSteps, values }) =>
-      steps.length === criticSteps.length && values.length === steps.length * seriesNames.length,
+      steps.length === criticSteps.length && values.length === steps.length * lossNames.length,
     {
       message: 'columns of different lengths',
     },
@@ -123,26 +137,39 @@ export type FromTrainer = z.infer<typeof FromTrainer>
 /** Exit codes of the trainer process. 0 comes after `done`. */
 export const exitCodes = { failed: 81, outOfMemory: 82, orphaned: 86 } as const
 
-export function packPoints(points: readonly CurvePoint[]): Pick<Points, 'steps' | 'criticSteps' | 'values'> {
-  const values = new Float32Array(points.length * seriesNames.length)
-  points.forEach((point, row) => values.set(point.values, row * seriesNames.length))
+type Columns = Pick<Points, 'steps' | 'criticSteps' | 'values' | 'diagnostics'>
+
+export function packPoints(points: readonly CurvePoint[]): Columns {
+  const values = new Float32Array(points.length * lossNames.length)
+  points.forEach((point, row) => values.set(point.values, row * lossNames.length))
   return {
     steps: Float64Array.from(points, (point) => point.step),
     criticSteps: Float64Array.from(points, (point) => point.criticStep),
     values,
+    diagnostics: Object.fromEntries(
+      diagnosticNames.flatMap((name) => {
+        const at = [...points.keys()].filter((row) => points[row]!.diagnostics?.[name] !== undefined)
+        const column = {
+          at: Int32Array.from(at),
+          values: Float32Array.from(at, (row) => points[row]!.diagnostics![name]!),
+        }
+        return at.length === 0 ? [] : [[name, column]]
+      }),
+    ),
   }
 }
 
 /** Rows of their own: arrays that came over the channel are views of one shared, larger buffer. */
-export function unpackPoints({
-  steps,
-  criticSteps,
-  values,
-}: Pick<Points, 'steps' | 'criticSteps' | 'values'>): CurvePoint[] {
-  const width = seriesNames.length
+export function unpackPoints({ steps, criticSteps, values, diagnostics }: Columns): CurvePoint[] {
+  const width = lossNames.length
+  const rows = Array.from(steps, (): Diagnostics => ({}))
+  for (const [name, column] of Object.entries(diagnostics) as [DiagnosticName, z.infer<typeof Measured>][]) {
+    for (const [i, row] of column.at.entries()) rows[row]![name] = column.values[i]!
+  }
   return Array.from(steps, (step, row) => ({
     step,
     criticStep: criticSteps[row]!,
     values: values.slice(row * width, (row + 1) * width),
+    diagnostics: rows[row]!,
   }))
 }

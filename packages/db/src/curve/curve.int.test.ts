@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { CurveQuery, type CurveQueryInput, seriesNames, toWire } from '@kantor/contracts'
+import { CurveQuery, type CurveQueryInput, lossNames, toWire } from '@kantor/contracts'
 import { startServices } from '@kantor/testing'
 import {
   aCheckpoint,
@@ -40,6 +40,16 @@ const start = async () => {
   return { job, fence: (await claim(db, job)).fence }
 }
 
+const everyHundred = (step: number) => (step % 100 === 0 ? step / 100 : undefined)
+const measured = (step: number) => ({
+  ...aPoint(step, step),
+  diagnostics: {
+    gen_gradient_norm: 2 * step,
+    ...(everyHundred(step) !== undefined && { layer_slope: everyHundred(step)! }),
+    ...(step === 700 && { overfit_gap: NaN }),
+  },
+})
+
 describe('the curve', () => {
   test('keeps every float32 bit, not-a-numbers and infinities included', async () => {
     const { job, fence } = await start()
@@ -47,7 +57,7 @@ describe('the curve', () => {
     await appendPoints(
       db,
       fence,
-      values.map((value, i) => ({ step: i + 1, criticStep: 5, values: Float32Array.from(seriesNames, () => value) })),
+      values.map((value, i) => ({ step: i + 1, criticStep: 5, values: Float32Array.from(lossNames, () => value) })),
     )
 
     const stored: (number | undefined)[] = []
@@ -55,12 +65,55 @@ describe('the curve', () => {
       stored.push(...points.map((point) => point.values.get('w_estimate')))
     })
     expect(stored).toEqual(values)
-    const { series } = await read(job.id, { metrics: seriesNames.join(',') })
-    for (const name of seriesNames) {
+    const { series } = await read(job.id, { metrics: lossNames.join(',') })
+    for (const name of lossNames) {
       expect(series[name]?.last).toEqual([values[0], -0, 'NaN', 'Infinity', '-Infinity', values[5], values[6]])
       expect(series[name]?.min).toEqual([values[0], -0, null, null, null, values[5], values[6]])
       expect(series[name]?.bad).toEqual([0, 0, 1, 1, 1, 0, 0])
     }
+  })
+
+  test('series that are measured now and then have values where they were measured, and nothing elsewhere', async () => {
+    const { job, fence } = await start()
+    const steps = 2500
+    // Flushes of one point among them: there a rare series has a value at every point.
+    for (let from = 1; from <= steps;) {
+      const size = from % 100 === 0 ? 1 : Math.min(70, 100 - (from % 100))
+      await appendPoints(
+        db,
+        fence,
+        Array.from({ length: size }, (_, i) => measured(from + i)),
+      )
+      from += size
+    }
+    const metrics = 'w_estimate,gen_gradient_norm,layer_slope,overfit_gap'
+    const hundreds = Array.from({ length: steps / 100 }, (_, i) => 100 * (i + 1))
+
+    const raw = (await read(job.id, { metrics, agg: 'none', maxPoints: '5000', smooth: 'median:301' })).series
+    expect(raw.gen_gradient_norm!.last).toEqual(raw.w_estimate!.last.map((value) => 2 * Number(value)))
+    expect(raw.layer_slope!.x).toEqual(hundreds)
+    expect(raw.layer_slope!.last).toEqual(hundreds.map((step) => step / 100))
+    expect(raw.layer_slope!.bad.every((count) => count === 0)).toBe(true)
+    expect(raw.overfit_gap).toMatchObject({ x: [700], last: ['NaN'], bad: [1] })
+    // A window of 301 points of the curve holds the two or three values that lie in it.
+    expect(raw.layer_slope!.smooth!.slice(0, 3)).toEqual([1.5, 2, 3])
+
+    const { series, resolution } = await read(job.id, { metrics, maxPoints: '40' })
+    expect(resolution).toBe(64)
+    expect(series.layer_slope!.x).toEqual([...new Set(hundreds.map((step) => Math.floor(step / 64) * 64))])
+    expect(series.layer_slope!.n.reduce((sum, n) => sum + n, 0)).toBe(hundreds.length)
+
+    // Closed chunks lie in one segment again, and hold nothing for the steps between.
+    const { rows } = await db.pool.query<{ bytes: number; segments: number }>(
+      `SELECT max(length(sparse))::int AS bytes, count(*)::int AS segments FROM curve_segment WHERE job_id = $1 AND last_step < 2048`,
+      [job.id],
+    )
+    expect(rows[0]).toEqual({ segments: 2, bytes: 4 + 10 * 8 + 4 + 8 })
+    const points: number[] = []
+    await eachPoint(db, job.id, { names: ['layer_slope'], attempts: 'effective' }, (some) => {
+      points.push(...some.flatMap(({ values }) => values.get('layer_slope') ?? []))
+    })
+    expect(points).toEqual(hundreds.map((step) => step / 100))
   })
 
   test('gives buckets their extremes, mean, last value and counts, apart from what is not finite', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { CurveQuery, seriesNames } from '@kantor/contracts'
+import { CurveQuery, lossNames } from '@kantor/contracts'
 import { type Services, startServices } from '@kantor/testing'
 import { postgresOnly } from '../../tests/fixtures.js'
 import { eachPoint, migrate, openDatabase, readCurve } from '../index.js'
@@ -48,7 +48,7 @@ test('points of a database from before are all there afterwards, rolled up, and 
 
   const kept = { effective: 0, all: 0 }
   for (const attempts of ['effective', 'all'] as const) {
-    await eachPoint(db, id, { names: seriesNames, attempts }, (points) => {
+    await eachPoint(db, id, { names: lossNames, attempts }, (points) => {
       kept[attempts] += points.length
       for (const { step, attempt, criticStep, values } of points) {
         const estimate = step % 100 === 7 ? NaN : step % 100 === 8 ? -Infinity : step % 1000

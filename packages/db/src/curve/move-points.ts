@@ -42,9 +42,15 @@ export async function movePoints(client: pg.Client): Promise<void> {
 
 /** The step of the migration `curve_pyramid`: builds the pyramid of every job from its segments. */
 export async function buildPyramids(client: pg.Client): Promise<void> {
+  // Built by today's code, which reads columns that a later migration adds where they are not there yet.
+  await client.query(sparseColumnsOfSegments)
   const { rows } = await client.query<{ job: string }>('SELECT DISTINCT job_id AS job FROM curve_segment')
   for (const { job } of rows) await close(client as unknown as Transaction, job, 0)
 }
+
+const sparseColumnsOfSegments = `ALTER TABLE "curve_segment"
+  ADD COLUMN IF NOT EXISTS "sparse_series" TEXT[] NOT NULL DEFAULT ARRAY[]::TEXT[],
+  ADD COLUMN IF NOT EXISTS "sparse" BYTEA NOT NULL DEFAULT '\\x'::bytea`
 
 const belongsTo = (a: Row, b: Row) =>
   a.job === b.job && a.epoch === b.epoch && a.effective === b.effective && chunkOf(a.step) === chunkOf(b.step)
@@ -61,5 +67,6 @@ function toSegment(rows: Row[]) {
     // Nobody noted them.
     times: new Float64Array(rows.length).fill(NaN),
     values: new Map(SERIES.map((name) => [name, Float32Array.from(rows, (row) => row[name])])),
+    sparse: new Map(),
   }
 }

@@ -89,14 +89,18 @@ export async function readPointsFrom(
 }
 
 function toPoints(segments: Segment[]): StoredPoint[] {
-  const points = segments.flatMap((segment) =>
-    Array.from(segment.steps, (step, i) => ({
+  const points = segments.flatMap((segment) => {
+    const own = Array.from(segment.steps, (step, i) => ({
       attempt: segment.epoch,
       step,
       criticStep: segment.criticSteps[i]!,
       time: segment.times[i]!,
       values: new Map([...segment.values].map(([name, column]) => [name as SeriesName, column[i]!])),
-    })),
-  )
+    }))
+    for (const [name, { at, values }] of segment.sparse) {
+      for (const [i, place] of at.entries()) own[place]!.values.set(name as SeriesName, values[i]!)
+    }
+    return own
+  })
   return points.sort((a, b) => a.step - b.step || a.attempt - b.attempt)
 }

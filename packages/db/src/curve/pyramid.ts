@@ -8,7 +8,7 @@ import { filterOf } from './filter.js'
 import { CHUNK, chunkOf, completeRows, FANOUT, MEDIAN_WINDOW, nodeWidth, ROW, rowWidth, TOP_LEVEL } from './geometry.js'
 import { Axis, Nodes, raise, raiseAxis } from './nodes.js'
 import { AXIS_SLICE, decodeAxis, decodePart, encodeRow, partBytes, partOffset } from './rollup.js'
-import { columnOf, grouped, join, lowerBound, orderOf, type Segment } from './segment.js'
+import { type Column, columnOf, grouped, join, lowerBound, orderOf, type Segment } from './segment.js'
 import { deleteSegments, insertSegment, readWholeSegments, type Steps, widen } from './segments.js'
 
 const median = filterOf({ kind: 'median', size: MEDIAN_WINDOW })
@@ -76,18 +76,19 @@ async function closeChunk(tx: Transaction, jobId: string, chunk: number): Promis
   await insertRow(tx, jobId, { level: 1, block: chunk, axis, names, series })
 }
 
-const namesOf = (segments: readonly Segment[]) => [...new Set(segments.flatMap(({ values }) => [...values.keys()]))]
+const namesOf = (segments: readonly Segment[]) => [
+  ...new Set(segments.flatMap(({ values, sparse }) => [...values.keys(), ...sparse.keys()])),
+]
 
 /** Nodes over points of these spans. */
-export function pointNodes(
-  { steps, values }: { steps: Int32Array; values: Float32Array },
-  spans: readonly Steps[],
-  width: number,
-): Nodes {
+export function pointNodes({ steps, values, there }: Column, spans: readonly Steps[], width: number): Nodes {
   const ranges = spans.map(({ first, last }) => [lowerBound(steps, first), lowerBound(steps, last + 1)] as const)
   const nodes = new Nodes(ranges.reduce((sum, [from, to]) => sum + to - from, 0))
   for (const [from, to] of ranges) {
-    for (let i = from; i < to; i++) nodes.addPoint(Math.floor(steps[i]! / width) * width, values[i]!, i)
+    for (let i = from; i < to; i++) {
+      if (there && there[i] === 0) continue
+      nodes.addPoint(Math.floor(steps[i]! / width) * width, values[i]!, i)
+    }
   }
   return nodes
 }
@@ -119,7 +120,7 @@ export function axisNodes(segments: readonly Segment[], spans: readonly Steps[],
 }
 
 async function joinFlushes(tx: Transaction, jobId: string, segments: Segment[]): Promise<void> {
-  const groups = grouped(segments, ({ epoch, values }) => `${epoch} ${[...values.keys()].join()}`)
+  const groups = grouped(segments, ({ epoch }) => epoch)
   for (const flushes of groups.values()) {
     if (flushes.length === 1) continue
     await deleteSegments(tx, jobId, flushes)

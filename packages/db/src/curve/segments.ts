@@ -1,16 +1,18 @@
 // Segments in the database. Every function runs in a transaction of its caller; writers hold the job's row.
-import type { SeriesName } from '@kantor/contracts'
+import { lossNames, type SeriesName } from '@kantor/contracts'
 import type { Transaction } from '../database.js'
 import { CHUNK, chunkOf } from './geometry.js'
 import {
   decodeSegment,
   encodeOffsets,
   encodeRuns,
+  encodeSparse,
   encodeTimes,
   encodeValues,
   type Segment,
   segmentColumns,
   type SegmentRow,
+  sparseColumns,
   toFloats,
   valuesOf,
 } from './segment.js'
@@ -25,7 +27,7 @@ const chunkStart = (step: number) => chunkOf(step) * CHUNK
 /** Segments that may hold a step of the span, with all that they hold: every attempt's, in ascending order. */
 export async function readWholeSegments(tx: Transaction, jobId: string, { first, last }: Steps): Promise<Segment[]> {
   const { rows } = await tx.query<SegmentRow & { series: string[]; values: Buffer }>(
-    `SELECT ${segmentColumns}, series, "values" FROM curve_segment
+    `SELECT ${segmentColumns}, ${sparseColumns}, series, "values" FROM curve_segment
      WHERE job_id = $1 AND first_step BETWEEN $2 AND $3 AND last_step >= $4 ORDER BY first_step, epoch`,
     [jobId, chunkStart(first), last, first],
   )
@@ -48,8 +50,10 @@ export async function readSegments(
   effective = true,
 ): Promise<Segment[]> {
   const chunks = wholeChunks(spans)
+  // The losses are at every point.
+  const more = names.every((name) => (lossNames as readonly string[]).includes(name)) ? [] : [sparseColumns]
   const { rows } = await tx.query<SegmentRow & Record<SeriesName, Buffer | null>>(
-    `SELECT ${[segmentColumns, ...names.map((name) => `${valuesOf(name)} AS ${name}`)].join(', ')}
+    `SELECT ${[segmentColumns, ...more, ...names.map((name) => `${valuesOf(name)} AS ${name}`)].join(', ')}
      FROM unnest($2::int[], $3::int[]) AS span(first, last)
      JOIN curve_segment ON job_id = $1 AND effective = $4 AND first_step BETWEEN span.first AND span.last`,
     [jobId, chunks.map(({ first }) => first), chunks.map(({ last }) => last), effective],
@@ -79,27 +83,30 @@ function wholeChunks(spans: readonly Steps[]): Steps[] {
 /** One row; no other of its attempt begins at the same step. */
 export async function insertSegment(tx: Transaction, jobId: string, segment: Segment): Promise<void> {
   const flushes = encodeTimes(segment)
+  const row: Record<string, unknown> = {
+    job_id: jobId,
+    epoch: segment.epoch,
+    first_step: segment.steps[0],
+    last_step: segment.steps.at(-1),
+    num_points: segment.steps.length,
+    effective: segment.effective,
+    first_seq: segment.firstSeq,
+    seq: segment.seq,
+    series: [...segment.values.keys()],
+    offsets: encodeOffsets(segment.steps),
+    first_critic_step: segment.criticSteps[0],
+    critic_runs: encodeRuns(segment.criticSteps),
+    flush_steps: flushes.steps,
+    flush_times: flushes.times,
+    values: encodeValues(segment.values),
+    // Left to their defaults where there is nothing: the migration that made the table writes rows before it has these columns.
+    ...(segment.sparse.size > 0 && { sparse_series: [...segment.sparse.keys()], sparse: encodeSparse(segment.sparse) }),
+  }
+  const columns = Object.keys(row)
   await tx.query(
-    `INSERT INTO curve_segment (job_id, epoch, first_step, last_step, num_points, effective, first_seq, seq, series, offsets,
-       first_critic_step, critic_runs, flush_steps, flush_times, "values")
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-    [
-      jobId,
-      segment.epoch,
-      segment.steps[0],
-      segment.steps.at(-1),
-      segment.steps.length,
-      segment.effective,
-      segment.firstSeq,
-      segment.seq,
-      [...segment.values.keys()],
-      encodeOffsets(segment.steps),
-      segment.criticSteps[0],
-      encodeRuns(segment.criticSteps),
-      flushes.steps,
-      flushes.times,
-      encodeValues(segment.values),
-    ],
+    `INSERT INTO curve_segment (${columns.map((name) => `"${name}"`).join(', ')})
+     VALUES (${columns.map((_, i) => `$${i + 1}`).join(', ')})`,
+    Object.values(row),
   )
 }
 

@@ -1,9 +1,9 @@
-import { type CurvePoint, seriesNames } from '@kantor/contracts'
+import { type CurvePoint, type Diagnostics, lossNames, reproducibleNames } from '@kantor/contracts'
 import type { Database, Transaction } from '../database.js'
 import { type Fence, sequencedTransaction } from '../fence.js'
 import { chunkOf } from './geometry.js'
 import { close, reopen } from './pyramid.js'
-import { grouped, pick, type Segment } from './segment.js'
+import { grouped, pick, type Segment, type SparseColumn } from './segment.js'
 import { deleteSegments, insertSegment, readWholeSegments } from './segments.js'
 
 /**
@@ -57,10 +57,31 @@ function toSegment(points: CurvePoint[], { epoch, seq, time }: { epoch: number; 
     steps: Int32Array.from(ordered, (point) => point.step),
     criticSteps: Float64Array.from(ordered, (point) => point.criticStep),
     times: new Float64Array(ordered.length).fill(time),
-    values: new Map(
-      seriesNames.map((name, series) => [name, Float32Array.from(ordered, (point) => point.values[series]!)]),
-    ),
+    ...columnsOf(ordered),
   }
+}
+
+/** The losses, and what else was measured: at every point, or at some. */
+function columnsOf(points: CurvePoint[]): Pick<Segment, 'values' | 'sparse'> {
+  const values = new Map<string, Float32Array>(
+    lossNames.map((name, series) => [name, Float32Array.from(points, (point) => point.values[series]!)]),
+  )
+  const measured = new Map<keyof Diagnostics, { at: number[]; values: number[] }>()
+  for (const [i, { diagnostics = {} }] of points.entries()) {
+    for (const [name, value] of Object.entries(diagnostics) as [keyof Diagnostics, number][]) {
+      const column = measured.get(name) ?? { at: [], values: [] }
+      column.at.push(i)
+      column.values.push(value)
+      measured.set(name, column)
+    }
+  }
+  const sparse = new Map<string, SparseColumn>()
+  for (const [name, column] of measured) {
+    const floats = Float32Array.from(column.values)
+    if (column.at.length === points.length) values.set(name, floats)
+    else sparse.set(name, { at: Int32Array.from(column.at), values: floats })
+  }
+  return { values, sparse }
 }
 
 const stepsOf = (segments: Segment[]) => new Set(segments.flatMap(({ steps }) => [...steps]))
@@ -118,13 +139,15 @@ async function countDivergences(
 
 const bits = (column: Float32Array, at: number) => new Uint32Array(column.buffer, column.byteOffset + at * 4, 1)[0]
 
-/** Bits, not values: −0 is not 0, and NaN is itself. */
+/** Bits, not values: −0 is not 0, and NaN is itself. How long a step took is no part of what is repeated. */
 function sameBits(a: Segment, i: number, b: Segment, j: number): boolean {
   return [...a.values].every(([name, column]) => {
     const other = b.values.get(name)
-    return other === undefined || bits(column, i) === bits(other, j)
+    return other === undefined || !reproducible.has(name) || bits(column, i) === bits(other, j)
   })
 }
+
+const reproducible: ReadonlySet<string> = new Set(reproducibleNames)
 
 /**
  * Called by an attempt that resumes at `afterStep`: what earlier attempts wrote beyond it (points and samples) stays stored under

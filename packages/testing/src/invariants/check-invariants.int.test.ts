@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { CreateJob, type CurvePoint, JobSpec, seriesNames } from '@kantor/contracts'
+import { CreateJob, type CurvePoint, JobSpec, lossNames } from '@kantor/contracts'
 import {
   addCheckpoint,
   appendPoints,
@@ -53,7 +53,7 @@ const points = (from: number, to: number): CurvePoint[] =>
   Array.from({ length: to - from + 1 }, (_, i) => ({
     step: from + i,
     criticStep: (from + i) * 5,
-    values: Float32Array.from(seriesNames, (_name, series) => (from + i) / (series + 1)),
+    values: Float32Array.from(lossNames, (_name, series) => (from + i) / (series + 1)),
   }))
 
 /** A safetensors file with one tensor. */

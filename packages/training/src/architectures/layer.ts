@@ -11,7 +11,11 @@ export type BatchNormMode = 'train' | 'batch' | 'running'
 interface Context {
   variable: (name: string) => Variable
   batchNorm: BatchNormMode
+  /** Sees the output of every layer with a weight matrix, and says what goes on instead. */
+  tap?: Tap | undefined
 }
+
+export type Tap = (output: Tensor) => Tensor
 
 /** A piece of a network: its parameters in PyTorch's order, and what it computes. */
 export interface Layer {
@@ -21,7 +25,13 @@ export interface Layer {
 
 export const sequential = (layers: readonly Layer[]): Layer => ({
   parameters: layers.flatMap((layer) => layer.parameters),
-  apply: (x, context) => layers.reduce((value, layer) => layer.apply(value, context), x),
+  apply: (x, context) =>
+    layers.reduce((value, layer) => {
+      const output = layer.apply(value, context)
+      return context.tap && hasMatrix(layer) ? context.tap(output) : output
+    }, x),
 })
+
+const hasMatrix = ({ parameters }: Layer): boolean => parameters.some(({ torchShape }) => torchShape.length > 1)
 
 export const activation = (apply: (x: Tensor) => Tensor): Layer => ({ parameters: [], apply })

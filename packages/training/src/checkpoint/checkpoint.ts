@@ -56,8 +56,10 @@ export class CheckpointError extends Error {
 
 /** Hash of what decides the course of a run. Budget, sampling and checkpoint cadence, and the device may change. */
 export function courseHash(spec: JobSpec, channels: number): string {
-  const { dataset, model, objective, optimizer, schedule, batchSize, precision, seed } = spec
+  const { dataset, model, objective, optimizer, schedule, batchSize, precision, seed, heldOut } = spec
   const course = { channels, dataset, model, objective, optimizer, schedule, batchSize, precision, seed }
+  // Left out where it is 0, as in checkpoints of before it was there.
+  if (heldOut > 0) Object.assign(course, { heldOut })
   return createHash('sha256').update(JSON.stringify(course, sortKeys)).digest('hex')
 }
 

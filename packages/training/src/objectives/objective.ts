@@ -1,4 +1,5 @@
 import type { Tensor, Tensor1D, Tensor4D } from '@kantor/engine'
+import type { Parameter } from '../architectures/parameter.js'
 import type { Player } from '../player.js'
 
 /** What a critic step looks at. */
@@ -23,6 +24,8 @@ export interface Objective {
   generatorTerm(fakeScoresN: Tensor1D): Tensor
   /** Whether `criticTerms` needs factors to draw images between the real and the fake ones. */
   interpolates: boolean
+  /** Where it clamps the critic’s weights: the box’s half-width, and which weights are held in it. */
+  clamp?: { bound: number; holds(parameter: Parameter): boolean }
   /** Passes through the critic in one critic step; each moves batch norm's running statistics on. */
   criticPasses: number
   beforeCriticUpdate?(critic: Player): void

@@ -19,7 +19,7 @@ export function wganGp({ lambda, sides }: WganGp): Objective {
 }
 
 /** x̂ = ε · real + (1 − ε) · fake, one ε per pair. A smaller real batch meets the first images of the fake one. */
-function between({ realNHWC, fakeNHWC, factorsN }: CriticBatch): Tensor4D {
+export function between({ realNHWC, fakeNHWC, factorsN }: CriticBatch): Tensor4D {
   if (!factorsN) throw new Error('a gradient penalty needs interpolation factors')
   const [rows, height, width, channels] = realNHWC.shape
   const paired = tf.slice(fakeNHWC, [0, 0, 0, 0], [rows, height, width, channels])

@@ -1,7 +1,17 @@
-import { seedPair, type Feeds } from '@kantor/engine'
+import type { CurvePoint } from '@kantor/contracts'
+import { seedPair, type Feeds, type Outputs } from '@kantor/engine'
 import type { Game } from '../game.js'
-import { curveValues } from './curve-values.js'
-import { compileGame, criticName, gameVariables, generatorName, takeCoefficients, turnName } from './game-program.js'
+import { optimalityGap } from '../diagnostics/optimality-gap.js'
+import { curveValues, stepDiagnostics } from './curve-values.js'
+import {
+  compileGame,
+  criticName,
+  gameVariables,
+  generatorName,
+  takeCoefficients,
+  turnName,
+  watchedName,
+} from './game-program.js'
 import type { Stepper, StepperOptions, StepperSpec } from './stepper.js'
 
 /** Longer series of critic steps are not worth one huge graph: what a call costs is long made up for. */
@@ -17,7 +27,11 @@ interface Queued {
  * Plays on a graph. Critic steps wait for their generator step: a series of the usual length goes with it as one call;
  * other series (bursts, an epoch's end) go step by step. The weights live in the graph until `store()`.
  */
-export function createCompiledStepper(game: Game, spec: StepperSpec, { images, chooser }: StepperOptions): Stepper {
+export function createCompiledStepper(
+  game: Game,
+  spec: StepperSpec,
+  { images, chooser, probes }: StepperOptions,
+): Stepper {
   const { model, batchSize, seed, schedule, precision } = spec
   const tail = images.numImages % batchSize
   const isFused = schedule.criticSteps <= MAX_TURN && images.numImages >= batchSize
@@ -31,13 +45,18 @@ export function createCompiledStepper(game: Game, spec: StepperSpec, { images, c
     feeding: 'drawn',
     turns: isFused ? [turn] : [],
     sizes: tail > 0 ? [tail] : [],
+    watched: probes !== null,
+    probes: { ...probes },
     precision,
     chooser,
   })
 
   let queue: Queued[] = []
   let isBurst = false
-  let lastTerms: Float32Array | null = null
+  let last: Outputs | null = null
+  /** Of every critic step since the last generator step that was run by itself. */
+  let estimates: number[] = []
+  const singleName = probes === null ? criticName : watchedName
 
   const criticFeeds = ({ indices, place }: Queued): Feeds => ({
     real: images.read(indices),
@@ -51,8 +70,9 @@ export function createCompiledStepper(game: Game, spec: StepperSpec, { images, c
   })
   const flush = (): void => {
     for (const queued of queue) {
-      const { terms } = program.run(criticName(queued.indices.length), criticFeeds(queued))
-      lastTerms = terms ?? null
+      last = program.run(singleName(queued.indices.length), criticFeeds(queued))
+      const [real, fake] = last['terms'] as unknown as [number, number]
+      estimates.push(fake - real)
     }
     queue = []
   }
@@ -66,21 +86,32 @@ export function createCompiledStepper(game: Game, spec: StepperSpec, { images, c
       if (isBurst) flush()
     },
     generator({ step, criticStep }) {
-      let outputs
+      let generator: Outputs | undefined
       if (fitsTurn()) {
-        outputs = program.runSequence(turnName(turn), [...queue.map(criticFeeds), generatorFeeds(step)])
-        lastTerms = outputs.at(-2)?.['terms'] ?? null
+        const outputs = program.runSequence(turnName(turn), [...queue.map(criticFeeds), generatorFeeds(step)])
+        last = outputs.at(-2) ?? null
+        generator = outputs.at(-1)
         queue = []
       } else {
         flush()
-        if (!lastTerms) throw new Error('a generator step needs a critic step before it')
-        outputs = [program.run(generatorName, generatorFeeds(step))]
+        if (last) generator = program.run(generatorName, generatorFeeds(step))
       }
-      const terms = Float32Array.of(...(lastTerms ?? []), ...(outputs.at(-1)?.['terms'] ?? []))
-      lastTerms = null
+      if (!last || !generator) throw new Error('a generator step needs a critic step before it')
+      const terms = Float32Array.of(...(last['terms'] ?? []), ...(generator['terms'] ?? []))
+      const point: CurvePoint = { step: step + 1, criticStep, values: curveValues(terms, game.objective.criticWeights) }
+      if (last['look'] && generator['look']) {
+        point.diagnostics = stepDiagnostics(game, {
+          critic: last['look'],
+          generator: generator['look'],
+          gap: optimalityGap(estimates),
+        })
+      }
+      last = null
+      estimates = []
       isBurst = false
-      return { step: step + 1, criticStep, values: curveValues(terms, game.objective.criticWeights) }
+      return point
     },
+    probe: (name, feeds) => program.run(name, feeds)['found'] as Float32Array,
     load: () => program.push(),
     store: () => program.pull(),
     rehearse() {

@@ -1,4 +1,6 @@
 import { type Tensor1D, type Tensor2D, type Tensor4D, tf, weightedGradients } from '@kantor/engine'
+import { criticLook } from '../diagnostics/critic-look.js'
+import { flatWeights } from '../diagnostics/update-sums.js'
 import type { Game } from '../game.js'
 
 export interface CriticInputs {
@@ -15,19 +17,39 @@ export interface CriticInputs {
  * Tensor code only, no read-back and no branch on data, so that it can be compiled.
  * @returns the objective's terms before the update; the first two are mean D(real) and mean D(fake).
  */
-export function criticStep(game: Game, { realNHWC, latentNZ, factorsN, coefficients }: CriticInputs): Tensor1D {
+export const criticStep = (game: Game, inputs: CriticInputs): Tensor1D => play(game, inputs, false)[0] as Tensor1D
+
+/** The same update, looked at: `look` is what `criticFigures` reads. */
+export function watchedCriticStep(game: Game, inputs: CriticInputs): { terms: Tensor1D; look: Tensor1D } {
+  const [terms, look] = play(game, inputs, true)
+  return { terms: terms as Tensor1D, look: look as Tensor1D }
+}
+
+function play(game: Game, { realNHWC, latentNZ, factorsN, coefficients }: CriticInputs, watched: boolean): Tensor1D[] {
   const { generator, critic, objective } = game
   return tf.tidy(() => {
     objective.beforeCriticUpdate?.(critic)
     const fakeNHWC = generator.forward(latentNZ, 'train') as Tensor4D
-    const score = (images: Tensor4D) => critic.forward(images, 'train') as Tensor1D
+    // Real, then fake; a penalty scores again. Kept, as the gradient's own tidy would free them.
+    const scores: Tensor1D[] = []
+    const score = (images: Tensor4D) => {
+      const scoresN = critic.forward(images, 'train') as Tensor1D
+      if (watched && scores.length < 2) scores.push(tf.keep(scoresN))
+      return scoresN
+    }
     const { value, gradients } = weightedGradients(
       () => tf.stack(objective.criticTerms(score, { realNHWC, fakeNHWC, factorsN })) as Tensor1D,
       game.criticWeights,
       critic.trained.map(({ variable }) => variable),
     )
+    const before = watched ? flatWeights(critic) : null
     critic.optimizer.update(gradients, coefficients)
+    const after = watched ? flatWeights(critic) : null
     objective.afterCriticUpdate?.(critic)
-    return value
+    if (!before || !after) return [value]
+    const [realScoresN, fakeScoresN] = scores as [Tensor1D, Tensor1D]
+    const look = criticLook(game, { realNHWC, fakeNHWC, realScoresN, fakeScoresN, before, after, gradients })
+    tf.dispose(scores)
+    return [value, look]
   })
 }

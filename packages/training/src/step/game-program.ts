@@ -16,8 +16,8 @@ import {
 } from '@kantor/engine'
 import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
-import { criticStep } from './critic-step.js'
-import { generatorStep } from './generator-step.js'
+import { criticStep, watchedCriticStep } from './critic-step.js'
+import { generatorStep, watchedGeneratorStep } from './generator-step.js'
 
 /** What is fed and how it becomes the tensor that a step works on. */
 interface Source {
@@ -49,6 +49,9 @@ const sources = {
   given: { images: identity, latents: identity, factors: (count) => identity([count]) },
 } satisfies Record<string, Sources>
 
+/** How training feeds. */
+export const drawnSources: Sources = sources.drawn
+
 export interface GameProgramOptions {
   imageSize: number
   channels: number
@@ -65,6 +68,13 @@ export interface GameProgramOptions {
   turns: readonly (readonly number[])[]
   /** Further sizes of real batches. */
   sizes?: readonly number[]
+  /**
+   * Look at the steps as they are taken: every size of a critic step is there a second time and gives `look` beside `terms`, and so does the
+   * generator step; a turn looks at its last critic step.
+   */
+  watched?: boolean
+  /** Further steps, which move nothing. */
+  probes?: Readonly<Record<string, Step>>
   precision?: Precision
   /** How what can be lowered in several ways is lowered; left out, to the bit as the eager step computes. */
   chooser?: LoweringChooser
@@ -72,6 +82,9 @@ export interface GameProgramOptions {
 
 /** Inputs of a critic step: `real`, `latent`, `factors` where the objective interpolates, `coefficients`. */
 export const criticName = (numImages: number): string => `critic_${numImages}`
+
+/** The same, looked at. */
+export const watchedName = (numImages: number): string => `watched_critic_${numImages}`
 
 /** Inputs: `latent`, `coefficients`. */
 export const generatorName = 'generator'
@@ -87,16 +100,26 @@ export const gameVariables = ({ generator, critic }: Game): Variable[] =>
 
 /** The training steps of a game as one graph. Each gives `terms`, as the eager steps do. */
 export function compileGame(game: Game, options: GameProgramOptions): Program {
-  const { batchSize, turns, sizes = [], precision, chooser } = options
-  const all = new Set([batchSize, ...sizes, ...turns.flat()])
+  const { batchSize, turns, sizes = [], watched = false, probes = {}, precision, chooser } = options
+  const all = [...new Set([batchSize, ...sizes, ...turns.flat()])]
+  // A watched run takes single steps watched: it needs the plain ones within turns only, and the full size for its self-test.
+  const plain = watched ? all.filter((size) => size === batchSize || turns.flat().includes(size)) : all
+  const lastName = watched ? watchedName : criticName
   return compileProgram({
     variables: gameVariables(game),
     steps: {
-      ...Object.fromEntries([...all].map((numImages) => [criticName(numImages), criticOf(game, numImages, options)])),
+      ...Object.fromEntries(
+        plain.map((size) => [criticName(size), criticOf(game, size, { ...options, watched: false })]),
+      ),
+      ...(watched && Object.fromEntries(all.map((size) => [watchedName(size), criticOf(game, size, options)]))),
       [generatorName]: generatorOf(game, options),
+      ...probes,
     },
     sequences: Object.fromEntries(
-      turns.map((turn) => [turnName(turn), [...turn.map((numImages) => criticName(numImages)), generatorName]]),
+      turns.map((turn) => [
+        turnName(turn),
+        [...turn.map((size, i) => (i < turn.length - 1 ? criticName(size) : lastName(size))), generatorName],
+      ]),
     ),
     ...(precision && { precision }),
     ...(chooser && { chooser }),
@@ -118,27 +141,29 @@ function criticOf(game: Game, numImages: number, options: GameProgramOptions): S
       coefficients: coefficientsSpec(game.critic),
       ...(factors && { factors: factors.spec }),
     },
-    step: (fed) => ({
-      terms: criticStep(game, {
+    step: (fed) => {
+      const inputs = {
         realNHWC: real.tensor(fed['real'] as Tensor) as Tensor4D,
         latentNZ: latent.tensor(fed['latent'] as Tensor) as Tensor2D,
         factorsN: factors ? (factors.tensor(fed['factors'] as Tensor) as Tensor1D) : undefined,
         coefficients: fed['coefficients'] as Tensor1D,
-      }),
-    }),
+      }
+      return options.watched ? watchedCriticStep(game, inputs) : { terms: criticStep(game, inputs) }
+    },
   }
 }
 
-function generatorOf(game: Game, { feeding, batchSize, latentSize }: GameProgramOptions): Step {
+function generatorOf(game: Game, { feeding, batchSize, latentSize, watched }: GameProgramOptions): Step {
   const latent = sources[feeding].latents([batchSize, latentSize])
   return {
     inputs: { latent: latent.spec, coefficients: coefficientsSpec(game.generator) },
-    step: (fed) => ({
-      terms: generatorStep(game, {
+    step: (fed) => {
+      const inputs = {
         latentNZ: latent.tensor(fed['latent'] as Tensor) as Tensor2D,
         coefficients: fed['coefficients'] as Tensor1D,
-      }),
-    }),
+      }
+      return watched ? watchedGeneratorStep(game, inputs) : { terms: generatorStep(game, inputs) }
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Tensor1D, type Tensor2D, tf, weightedGradients } from '@kantor/engine'
+import { flat, flatWeights, updateSums } from '../diagnostics/update-sums.js'
 import type { Game } from '../game.js'
 
 export interface GeneratorInputs {
@@ -11,7 +12,15 @@ export interface GeneratorInputs {
  * authors never leave train mode.
  * @returns [that term] before the update.
  */
-export function generatorStep(game: Game, { latentNZ, coefficients }: GeneratorInputs): Tensor1D {
+export const generatorStep = (game: Game, inputs: GeneratorInputs): Tensor1D => play(game, inputs, false)[0] as Tensor1D
+
+/** The same update, looked at: `look` is what `updateFigures` reads. */
+export function watchedGeneratorStep(game: Game, inputs: GeneratorInputs): { terms: Tensor1D; look: Tensor1D } {
+  const [terms, look] = play(game, inputs, true)
+  return { terms: terms as Tensor1D, look: look as Tensor1D }
+}
+
+function play(game: Game, { latentNZ, coefficients }: GeneratorInputs, watched: boolean): Tensor1D[] {
   const { generator, critic, objective } = game
   return tf.tidy(() => {
     const { value, gradients } = weightedGradients(
@@ -22,7 +31,9 @@ export function generatorStep(game: Game, { latentNZ, coefficients }: GeneratorI
       game.generatorWeights,
       generator.trained.map(({ variable }) => variable),
     )
+    const before = watched ? flatWeights(generator) : null
     generator.optimizer.update(gradients, coefficients)
-    return value
+    if (!before) return [value]
+    return [value, tf.stack(updateSums(before, flatWeights(generator), flat(gradients))) as Tensor1D]
   })
 }

@@ -1,5 +1,6 @@
 import type { CurvePoint, JobSpec } from '@kantor/contracts'
-import type { LoweringChooser } from '@kantor/engine'
+import type { Feeds, LoweringChooser } from '@kantor/engine'
+import type { ProbeName, Probes } from '../diagnostics/probes.js'
 import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
 import { createCompiledStepper } from './compiled-stepper.js'
@@ -9,8 +10,10 @@ import { createEagerStepper } from './eager-stepper.js'
 export interface Stepper {
   /** One critic update on the images with these indices. `criticStep` = critic steps done before. */
   critic(indices: Int32Array, criticStep: number): void
-  /** One generator update. The only device sync of a generator step: a handful of numbers. */
+  /** One generator update. The only device sync of a generator step: a few numbers. */
   generator(done: { step: number; criticStep: number }): CurvePoint
+  /** What a look at the networks finds; it moves nothing. */
+  probe(name: ProbeName, feeds: Feeds): Float32Array
   /** Takes over the game's variables: needed after somebody else has set them. */
   load(): void
   /** Brings the game's variables up to date: needed before somebody else reads them. */
@@ -31,6 +34,8 @@ export interface StepperOptions {
   images: ImageSource
   /** How the compiled graph's convolutions are computed. */
   chooser: LoweringChooser
+  /** Looks that can be taken; null when nothing is to be measured, not even at each step. */
+  probes: Probes | null
 }
 
 export const createStepper = (engine: EngineKind, game: Game, spec: StepperSpec, options: StepperOptions): Stepper =>
