@@ -37,3 +37,36 @@ export const Dataset = z
   })
   .meta({ id: 'Dataset' })
 export type Dataset = z.infer<typeof Dataset>
+
+/** In which form images lie somewhere. */
+export const DatasetFormat = z
+  .enum(['folder', 'zip', 'tar', 'cifar-10', 'cifar-100', 'idx'])
+  .meta({ id: 'DatasetFormat' })
+export type DatasetFormat = z.infer<typeof DatasetFormat>
+
+/** What the images of a version are like, measured when it was imported. */
+export const DatasetStatistics = z
+  .object({
+    /** Per channel, of values from 0 to 255; every image weighs the same, whatever its size. */
+    mean: z.array(z.number()),
+    /** Per channel, around that mean. */
+    deviation: z.array(z.number()),
+    /** Images of each label, in the labels' order. */
+    labelCounts: z.array(z.int()),
+    unlabelled: z.int(),
+    /** The most frequent sizes in pixels, at most twenty. */
+    sizes: z.array(z.object({ width: z.int(), height: z.int(), count: z.int() })),
+    /** Images of any other size. */
+    otherSizes: z.int(),
+    /** Files that could not be used and were left out, the first twenty by name. */
+    skipped: z.object({ count: z.int(), first: z.array(z.object({ name: z.string(), reason: z.string() })) }),
+  })
+  .meta({ id: 'DatasetStatistics' })
+export type DatasetStatistics = z.infer<typeof DatasetStatistics>
+
+/** What an import has made. */
+export interface ImportedDataset extends Omit<Dataset, 'createdAt'> {
+  statistics: DatasetStatistics
+  /** The object of the preview, a PNG. */
+  preview: { key: string; sizeBytes: number; sha256: string }
+}

@@ -23,7 +23,7 @@ export {
   toWire,
   WireNumber,
 } from './curve.js'
-export { Dataset, DatasetId, DatasetRef } from './datasets.js'
+export { Dataset, DatasetFormat, DatasetId, DatasetRef, DatasetStatistics, type ImportedDataset } from './datasets.js'
 export { PointLaw, type PointLawKind, type PointLawOf } from './points.js'
 export { type DiagnosticName, type Diagnostics, diagnosticCatalogue } from './diagnostics.js'
 export { Dossier, SpecDifference } from './dossier.js'

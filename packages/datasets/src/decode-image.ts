@@ -1,3 +1,4 @@
+import type { ErrorCode } from '@kantor/contracts'
 import type { RawImage } from './resize.js'
 
 /** 50 megapixels: a photograph fits, an 880 kB file that unfolds to 289 megapixels does not. */
@@ -7,6 +8,13 @@ const decodeSeconds = 30
 /** An image that cannot be used; the message is the reason, without the name. */
 export class UnreadableImage extends Error {
   override name = 'UnreadableImage'
+  /** What an import is refused with when all of its bad files are of this kind. */
+  readonly code: ErrorCode
+
+  constructor(message: string, code: ErrorCode = 'dataset-invalid', options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
 }
 
 /**
@@ -21,7 +29,7 @@ export async function decodeImage(bytes: Uint8Array): Promise<RawImage> {
     const options = { limitInputPixels: maxPixels, failOn: 'warning', autoOrient: true, ignoreIcc: true } as const
     const image = sharp(bytes, options).timeout({ seconds: decodeSeconds })
     const { format, space, channels: numBands } = await image.metadata()
-    if (format !== kind) throw new UnreadableImage(`it is ${format}, not JPEG, PNG or WebP`)
+    if (format !== kind) throw new UnreadableImage(`it is ${format}, not JPEG, PNG or WebP`, 'image-format-not-allowed')
     const grey = numBands <= 2 && (space === 'b-w' || space === 'grey16')
     const { data, info } = await image
       .removeAlpha()
@@ -32,9 +40,9 @@ export async function decodeImage(bytes: Uint8Array): Promise<RawImage> {
     return { pixels: data, width: info.width, height: info.height, channels: info.channels }
   } catch (error) {
     if (error instanceof UnreadableImage) throw error
-    throw new UnreadableImage(error instanceof Error ? error.message.replaceAll(/\s+/g, ' ') : String(error), {
-      cause: error,
-    })
+    const message = error instanceof Error ? error.message.replaceAll(/\s+/g, ' ') : String(error)
+    const code = /exceeds pixel limit/.test(message) ? 'image-too-large' : 'dataset-invalid'
+    throw new UnreadableImage(message, code, { cause: error })
   }
 }
 
@@ -44,5 +52,6 @@ function sniff(bytes: Uint8Array): 'jpeg' | 'png' | 'webp' {
   if (head.startsWith('\xff\xd8\xff')) return 'jpeg'
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'png'
   if (head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP') return 'webp'
-  throw new UnreadableImage(bytes.byteLength === 0 ? 'the file is empty' : 'it is neither JPEG, PNG nor WebP')
+  if (bytes.byteLength === 0) throw new UnreadableImage('the file is empty')
+  throw new UnreadableImage('it is neither JPEG, PNG nor WebP', 'image-format-not-allowed')
 }

@@ -26,7 +26,7 @@ export function sha256(bytes: Uint8Array | string): string {
  * `datasets/<id>/<version>/<part>`. Ids, versions and parts are checked here, because they become object keys and
  * paths in the cache; names from a source never reach this function.
  */
-export function versionPrefix(id: string, version: string, part: 'original' | number): string {
+export function versionPrefix(id: string, version: string, part: 'original' | 'preview' | number): string {
   if (!DatasetId.safeParse(id).success) throw new AppError('internal', `${JSON.stringify(id)} is not a dataset id`)
   if (!/^[0-9a-f]{16}$/.test(version))
     throw new AppError('internal', `${JSON.stringify(version)} is not a dataset version`)

@@ -1,7 +1,9 @@
-import { decodeImage } from './decode-image.js'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createCachingResizer } from './resize.js'
 import { openSource } from './sources/index.js'
-import type { DatasetSource, SourceLog } from './sources/source.js'
+import type { DatasetSource, OpenSource, SourceLog } from './sources/source.js'
 
 export interface ImageSet {
   numImages: number
@@ -24,18 +26,22 @@ export async function readImages(
   options: { imageSize: number; limit?: number; log?: SourceLog },
 ): Promise<ImageSet> {
   const { imageSize, limit = Infinity, log = silent } = options
-  const opened = await openSource(source, log)
+  const scratch = await mkdtemp(join(tmpdir(), 'kantor-read-'))
+  try {
+    const opened = await openSource(source, { log, scratch })
+    return await collect(opened, imageSize, limit).finally(() => opened.close?.())
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function collect(opened: OpenSource, imageSize: number, limit: number): Promise<ImageSet> {
   const channels = opened.channels ?? 3
   const resize = createCachingResizer(imageSize, channels)
   const images: Uint8Array[] = []
   const labels: number[] = []
   for await (const image of opened.images()) {
-    const { width, height } = opened
-    const raw =
-      width !== null && height !== null
-        ? { pixels: image.bytes, width, height, channels: image.channels }
-        : await decodeImage(image.bytes)
-    images.push(resize(raw))
+    images.push(resize(image.image))
     labels.push(image.label)
     if (images.length >= limit) break
   }

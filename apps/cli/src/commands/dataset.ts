@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { DatasetId, PointLaw } from '@kantor/contracts'
+import { DatasetFormat, DatasetId, PointLaw } from '@kantor/contracts'
 import type { DatasetSource } from '@kantor/datasets'
 import { Command, InvalidArgumentError } from 'commander'
 import { Failure } from '../failure.js'
@@ -15,6 +15,7 @@ export function dataset(): Command {
 }
 
 interface ImportFlags {
+  format?: DatasetFormat
   folder?: string
   channels?: 1 | 3
   idxImages?: string
@@ -30,8 +31,14 @@ function importCommand(): Command {
       'Import images under an id; needs the database (DATABASE_URL or a running local stack) and the object store',
     )
     .argument('<id>', 'lower case letters, digits and dashes', datasetId)
+    .argument('[path]', 'a folder, ZIP or tar file of images; CIFAR’s or IDX files: what it is shows by itself')
+    .option('--format <name>', `with a path: one of ${DatasetFormat.options.join(', ')}, when it does not show`, format)
     .option('--folder <directory>', 'JPEG, PNG and WebP files; the first sub-folder is the label')
-    .option('--channels <count>', 'with --folder: 1 grey or 3 colour (default: what the images are)', channelCount)
+    .option(
+      '--channels <count>',
+      'of a folder or archive: 1 grey or 3 colour (default: what the images are)',
+      channelCount,
+    )
     .option('--idx-images <file>', 'IDX file of images, plain or gzipped')
     .option('--idx-labels <file>', 'IDX file of their labels')
     .option('--built-in <name>', 'mnist, or fashion-mnist where Debian’s package is installed', builtIn)
@@ -41,10 +48,12 @@ function importCommand(): Command {
       pointLaw,
     )
     .option('--json', 'one JSON document on stdout')
-    .action(async (id: string, flags: ImportFlags, command: Command) => {
-      const origin = originOf(flags)
+    .action(async (id: string, path: string | undefined, flags: ImportFlags, command: Command) => {
+      const { importDataset, pointDataset, sourceAt } = await import('@kantor/datasets')
+      const { format: form, channels } = flags
+      const origin: Origin =
+        path === undefined ? originOf(flags) : { source: await sourceAt(resolve(path), { format: form, channels }) }
       const env = settings(globalsOf(command))
-      const { importDataset, pointDataset } = await import('@kantor/datasets')
       const { openDatabase, registerDataset } = await import('@kantor/db')
       const { openObjectStore } = await import('../stack/built-in-datasets.js')
       const db = await openDatabase(await databaseUrlFor(env))
@@ -79,9 +88,15 @@ function originOf({ folder, channels, idxImages, idxLabels, builtIn: name, point
   const origins: Origin[] = sources.filter((one) => one !== undefined).map((source) => ({ source }))
   const [origin, ...more] = law ? [...origins, { law }] : origins
   if (origin === undefined || more.length > 0) {
-    throw new Failure('usage', 'give one source: --folder, --idx-images, --built-in or --points')
+    throw new Failure('usage', 'give one source: a path, --folder, --idx-images, --built-in or --points')
   }
   return origin
+}
+
+function format(value: string): DatasetFormat {
+  const parsed = DatasetFormat.safeParse(value)
+  if (!parsed.success) throw new InvalidArgumentError(`It must be one of ${DatasetFormat.options.join(', ')}.`)
+  return parsed.data
 }
 
 function datasetId(value: string): string {

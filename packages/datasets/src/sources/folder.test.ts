@@ -9,7 +9,7 @@ import type { DatasetSource, SourceImage } from './source.js'
 async function read(directory: string, options: Partial<Extract<DatasetSource, { kind: 'folder' }>> = {}) {
   const messages: string[] = []
   const log = { info: (message: string) => messages.push(message), warn: (message: string) => messages.push(message) }
-  const source = await openFolder({ kind: 'folder', directory, ...options }, log)
+  const source = await openFolder({ kind: 'folder', directory, ...options }, { log, scratch: '' })
   const images: SourceImage[] = []
   for await (const image of source.images()) images.push(image)
   return { source, images, messages, names: images.map(({ name }) => name) }
@@ -69,7 +69,7 @@ describe('openFolder', () => {
 
     const failure = await read(directory).catch((error: unknown) => error)
 
-    expect(failure).toMatchObject({ code: 'validation-failed' })
+    expect(failure).toMatchObject({ code: 'image-format-not-allowed' })
     const { detail } = failure as { detail: string }
     expect(detail).toMatch(/^25 of 27 image files cannot be used/)
     expect(detail).toContain('"bad/19.jpg": it is neither JPEG, PNG nor WebP')
@@ -115,7 +115,7 @@ describe('openFolder', () => {
     const file = await write(directory, 'file.png', await png(2, 2))
 
     await expect(read(join(directory, 'none'))).rejects.toMatchObject({ code: 'not-found' })
-    await expect(read(file)).rejects.toMatchObject({ code: 'validation-failed' })
+    await expect(read(file)).rejects.toMatchObject({ code: 'dataset-invalid' })
     expect((await read(join(directory, 'empty'))).images).toEqual([])
   })
 })

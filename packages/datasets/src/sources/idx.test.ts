@@ -58,7 +58,7 @@ describe('openIdx', () => {
 
     const reading = openIdx({ kind: 'idx', images }).then((source) => collect(source.images()))
 
-    await expect(reading).rejects.toMatchObject({ code: 'validation-failed', detail: expect.stringMatching(why) })
+    await expect(reading).rejects.toMatchObject({ code: 'dataset-invalid', detail: expect.stringMatching(why) })
   })
 
   test('refuses labels of another number, or outside the names', async () => {

@@ -25,15 +25,11 @@ export async function openIdx(source: Extract<DatasetSource, { kind: 'idx' }>): 
   if (source.labels !== undefined && numLabels > labelNames.length)
     throw bad(source.labels, `it holds the label ${numLabels - 1}, but there are ${labelNames.length} label names`)
 
+  const frame = { width, height, channels: 1 } as const
   async function* images(): AsyncGenerator<SourceImage> {
     let index = 0
-    for await (const bytes of records(
-      source.images,
-      imagesMagic,
-      numImages as number,
-      (width as number) * (height as number),
-    ))
-      yield { bytes, label: labels?.[index++] ?? -1, name: null, channels: 1 }
+    for await (const bytes of records(source.images, imagesMagic, numImages as number, frame.width * frame.height))
+      yield { bytes, image: { ...frame, pixels: bytes }, label: labels?.[index++] ?? -1, name: null }
   }
   return {
     description: `IDX file ${basename(source.images)}`,
@@ -132,7 +128,7 @@ async function isGzip(file: string): Promise<boolean> {
 const hex = (magic: number) => magic.toString(16).padStart(8, '0')
 
 function bad(file: string, why: string, cause?: unknown): AppError {
-  return new AppError('validation-failed', `${JSON.stringify(basename(file))} is not a usable IDX file: ${why}`, {
+  return new AppError('dataset-invalid', `${JSON.stringify(basename(file))} is not a usable IDX file: ${why}`, {
     cause,
   })
 }

@@ -3,11 +3,11 @@ import { open, readdir, realpath, stat } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
 import { AppError } from '@kantor/contracts'
 import { UnreadableImage } from '../decode-image.js'
+import { byName, isImageName } from './image-files.js'
 
-const maxFileBytes = 64 * 1024 * 1024
-const imageFile = /\.(?:jpe?g|png|webp)$/i
+export const maxFileBytes = 64 * 1024 * 1024
 
-export interface FoundFile {
+interface FoundFile {
   /** Resolved, inside the folder. */
   path: string
   /** Relative to the folder, with forward slashes. */
@@ -27,10 +27,10 @@ export async function walkFolder(directory: string): Promise<FoundFiles> {
     throw new AppError('not-found', `there is no folder ${JSON.stringify(directory)}`, { cause })
   })
   if (!(await stat(root)).isDirectory())
-    throw new AppError('validation-failed', `${JSON.stringify(directory)} is a file, not a folder of images`)
+    throw new AppError('dataset-invalid', `${JSON.stringify(directory)} is a file, not a folder of images`)
   const found: FoundFiles = { files: [], refused: [], numIgnored: 0 }
   await visit(root, root, found)
-  found.files.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+  found.files.sort(byName)
   return found
 }
 
@@ -40,8 +40,7 @@ async function visit(root: string, directory: string, found: FoundFiles): Promis
     const name = relative(root, path).split(sep).join('/')
     if (entry.isDirectory() && !entry.name.startsWith('.')) await visit(root, path, found)
     else if (entry.isSymbolicLink()) await visitLink(root, path, name, found)
-    else if (entry.isFile() && imageFile.test(entry.name) && !entry.name.startsWith('.'))
-      found.files.push({ path, name })
+    else if (entry.isFile() && isImageName(entry.name)) found.files.push({ path, name })
     else found.numIgnored += 1
   }
 }
@@ -52,7 +51,7 @@ async function visitLink(root: string, path: string, name: string, found: FoundF
   if (target === null) return refuse('a link to nothing')
   if (!target.startsWith(root + sep)) return refuse('a link out of the folder')
   if (!(await stat(target)).isFile()) return refuse('a link to a directory')
-  if (imageFile.test(name)) found.files.push({ path: target, name })
+  if (isImageName(name)) found.files.push({ path: target, name })
   else found.numIgnored += 1
 }
 
@@ -64,7 +63,8 @@ export async function readBounded(path: string): Promise<Uint8Array> {
     const size = stats.size
     if (!stats.isFile()) throw new UnreadableImage('it is not a regular file')
     if (size === 0) return new Uint8Array(0)
-    if (size > maxFileBytes) throw new UnreadableImage(`the file has ${size} bytes; at most ${maxFileBytes} are read`)
+    if (size > maxFileBytes)
+      throw new UnreadableImage(`the file has ${size} bytes; at most ${maxFileBytes} are read`, 'image-too-large')
     const bytes = new Uint8Array(size)
     const { bytesRead } = await handle.read(bytes, 0, size, 0)
     return bytes.subarray(0, bytesRead)
