@@ -18,7 +18,7 @@ const rules = {
   search: ['contracts'],
   runtime: ['contracts'],
   testing: ['contracts', 'client', 'db', 'queue', 'storage', 'archives', 'datasets', 'runtime'],
-  api: ['contracts', 'db', 'queue', 'storage', 'search', 'runtime'],
+  api: ['contracts', 'archives', 'db', 'queue', 'storage', 'search', 'runtime'],
   worker: ['contracts', 'db', 'queue', 'storage', 'datasets', 'runtime'],
   dashboard: ['contracts', 'client'],
   cli: ['contracts', 'client', 'runtime', 'db', 'storage', 'datasets'],

@@ -16,6 +16,7 @@ import { useSecurityHeaders } from './plugins/security-headers.js'
 import { useZod } from './plugins/zod.js'
 import { accessRoutes } from './routes/access.js'
 import { alertRoutes } from './routes/alerts.js'
+import { archiveRoutes } from './routes/archives.js'
 import { artifactRoutes } from './routes/artifacts.js'
 import { curveRoutes } from './routes/curve.js'
 import { curvesQueryRoutes } from './routes/curves-query.js'
@@ -83,6 +84,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   datasetRoutes(app, deps)
   outletRoutes(app, deps)
   sweepRoutes(app)
+  archiveRoutes(app, deps)
   taskRoutes(app)
   usageRoutes(app)
   webhookRoutes(app, deps)

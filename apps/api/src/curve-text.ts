@@ -5,7 +5,7 @@ type Cell = string | number | null
 type Line = Record<'series' | 'attempt' | 'x' | (typeof columns)[number], Cell>
 
 /** One line per bucket and series; `attempt` is empty for the curve itself. NaN, Infinity and -Infinity stand by name, as in JSON. */
-function* linesOf({ series, superseded = [] }: CurveReply): Generator<Line> {
+export function* linesOf({ series, superseded = [] }: CurveReply): Generator<Line> {
   for (const part of [{ attempt: null, series }, ...superseded]) {
     for (const [name, found] of Object.entries(part.series)) yield* linesOfSeries(name, part.attempt, found)
   }

@@ -10,12 +10,16 @@ export interface ApiDeps {
   db: Database
   /** Only asked whether it answers: no request puts anything into the queue. */
   queue: Pick<TicketQueue, 'ping'>
-  store: Pick<ObjectStore, 'get' | 'getBytes' | 'list' | 'remove' | 'ping'>
+  store: Pick<ObjectStore, 'get' | 'getBytes' | 'put' | 'list' | 'remove' | 'ping'>
   log: Logger
   /** Tells the dispatcher that something changed. */
   wake: () => void
   /** While no key is in force, requests from this machine count as admin. False wherever others can reach the port. */
   allowKeyless: boolean
+  /** Where files that are sent to us lie while they are read; on a disk with room for them. */
+  spoolDirectory: string
+  /** Of an archive that is imported, at most. */
+  importMebibytes: number
   /** The built dashboard; its absence is told on /ui/. */
   dashboardDirectory: string
   /** Names beside localhost under which the service may be asked, in lower case; none: any name, where others can reach the port. */

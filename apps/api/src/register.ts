@@ -15,6 +15,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import { z } from 'zod'
 import type { ApiDeps } from './deps.js'
 import { idempotencyKeyOf, replyOnce } from './idempotency.js'
+import { type SpooledUpload, withSpooled } from './spool.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -30,6 +31,8 @@ interface Call<N extends RouteName> {
   params: Part<Routes[N], 'params'>
   query: Part<Routes[N], 'query'>
   body: Part<Routes[N], 'body'>
+  /** The body of a route that takes a file. */
+  upload: Routes[N] extends { upload: string } ? SpooledUpload : undefined
   /** For all that the handler writes: under an Idempotency-Key it commits together with the reply. */
   db: Database
   /** Put off until all that is committed, perhaps until after the reply; not done when it is not. */
@@ -54,6 +57,8 @@ const PatchHeaders = ChangeHeaders.extend({ 'if-match': IfMatch.optional() })
 /** `POST /jobs/:id/cancel` takes no body, or an empty object; so does a route whose body has defaults for everything. */
 const NoBody = z.strictObject({}).nullish()
 
+const Bytes = z.unknown().describe('The file')
+
 /** Method, path, scope and schemas of a route come from the contracts' table; only the handler is written here. */
 export function register<N extends RouteName>(
   app: FastifyInstance,
@@ -62,7 +67,7 @@ export function register<N extends RouteName>(
   options: RouteShorthandOptions = {},
 ): void {
   const route: Route = routes[name]
-  const { db, wake } = app.deps
+  const { db, wake, spoolDirectory, importMebibytes } = app.deps
   const { bodyLimit } = route
   app.route({
     ...options,
@@ -70,39 +75,48 @@ export function register<N extends RouteName>(
     url: route.path,
     config: {
       scope: route.scope,
-      expectsBody: route.body !== undefined && !route.body.safeParse({}).success,
+      expectsBody: route.upload !== undefined || (route.body !== undefined && !route.body.safeParse({}).success),
+      upload: route.upload,
       ...(bodyLimit && { maxKeys: bodyLimit.keys }),
     },
     ...(bodyLimit && { bodyLimit: bodyLimit.mebibytes * 2 ** 20 }),
     schema: schemaOf(name, route),
     handler: async (request, reply) => {
       reply.code(route.status)
-      const put: (() => Promise<void>)[] = []
-      const handle = (on: Database) =>
-        handler({
-          db: on,
-          afterwards: (work) => void put.push(work),
-          params: request.params as Call<N>['params'],
-          query: request.query as Call<N>['query'],
-          body: request.body as Call<N>['body'],
-          actor: request.caller?.name ?? 'anyone',
-          keyId: request.caller?.keyId ?? null,
-          quotas: request.caller?.quotas ?? null,
-          request,
-          reply,
-        })
-      if (route.method === 'GET') return handle(db)
-      const key = idempotencyKeyOf(request)
-      const answer =
-        key === undefined
-          ? await answerPlainly(() => handle(db))
-          : await replyOnce(db, { name, key, request, reply, shownOnce: route.shownOnce }, handle)
-      for (const work of put) await work()
-      // Whatever was changed: a job may wait now, or a slot be free.
-      wake()
-      return answer
+      if (route.upload === undefined) return answer(request, reply, undefined)
+      return withSpooled(request, { spoolDirectory, maxMebibytes: importMebibytes }, (upload) =>
+        answer(request, reply, upload),
+      )
     },
   })
+
+  async function answer(request: FastifyRequest, reply: FastifyReply, upload: SpooledUpload | undefined) {
+    const put: (() => Promise<void>)[] = []
+    const handle = (on: Database) =>
+      handler({
+        db: on,
+        afterwards: (work) => void put.push(work),
+        params: request.params as Call<N>['params'],
+        query: request.query as Call<N>['query'],
+        body: request.body as Call<N>['body'],
+        upload: upload as Call<N>['upload'],
+        actor: request.caller?.name ?? 'anyone',
+        keyId: request.caller?.keyId ?? null,
+        quotas: request.caller?.quotas ?? null,
+        request,
+        reply,
+      })
+    if (route.method === 'GET') return handle(db)
+    const key = idempotencyKeyOf(request)
+    const answered =
+      key === undefined
+        ? await answerPlainly(() => handle(db))
+        : await replyOnce(db, { name, key, request, reply, shownOnce: route.shownOnce }, handle)
+    for (const work of put) await work()
+    // Whatever was changed: a job may wait now, or a slot be free.
+    wake()
+    return answered
+  }
 }
 
 async function answerPlainly<T>(handle: () => Promise<T>): Promise<T> {
@@ -120,6 +134,7 @@ const bytes = {
 const streamed = {
   'image/png': bytes,
   'application/octet-stream': bytes,
+  'application/zip': bytes,
   'text/event-stream': {
     description: 'Events, each as `id`, `event` and a line of JSON as `data`',
     schema: StreamEvent,
@@ -144,7 +159,8 @@ export function schemaOf(name: RouteName, route: Route) {
     querystring: route.query ?? NoQuery,
     ...(route.method !== 'GET' && {
       headers: route.ifMatch ? PatchHeaders : ChangeHeaders,
-      body: route.body ?? NoBody,
+      body: route.upload === undefined ? (route.body ?? NoBody) : Bytes,
+      ...(route.upload !== undefined && { consumes: [route.upload] }),
     }),
     response: { [route.status]: success, default: Problem },
   }

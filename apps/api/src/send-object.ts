@@ -43,7 +43,7 @@ export async function sendObject(
 }
 
 /** Passes bytes on, one chunk behind: damaged content ends in a broken connection, never in a complete reply. */
-function verifying({ sizeBytes, sha256 }: SentObject): Transform {
+export function verifying({ sizeBytes, sha256 }: Pick<SentObject, 'sizeBytes' | 'sha256'>): Transform {
   const hash = createHash('sha256')
   let size = 0
   let held: Buffer | undefined

@@ -11,6 +11,7 @@ import { buildApp } from './app.js'
 import type { ApiDeps } from './deps.js'
 import { startDispatcher } from './dispatcher.js'
 import { createMetrics } from './metrics.js'
+import { sweepUploads } from './spool.js'
 import { waitFor } from './wait-for.js'
 
 const EXIT_CONFIG = 78
@@ -68,9 +69,12 @@ const deps: ApiDeps = {
   trustedProxies: env.trustedProxies,
   requestsPerSecond: env.rateLimit,
   allowPrivateWebhooks: env.webhookPrivate,
+  spoolDirectory: join(env.dataDir, 'spool-api'),
+  importMebibytes: env.importMebibytes,
   dashboardDirectory: join(repoRoot(), 'apps/dashboard/dist'),
   isShuttingDown: () => isShuttingDown,
 }
+await sweepUploads(deps.spoolDirectory)
 const app = await buildApp({ ...deps, metrics })
 const admin =
   env.adminPort === undefined

@@ -75,6 +75,8 @@ export async function openRig({
       wakes += 1
     },
     allowKeyless: true,
+    spoolDirectory: join(directory, 'spool'),
+    importMebibytes: 16,
     dashboardDirectory: join(directory, 'no-dashboard'),
     ...deps,
   })

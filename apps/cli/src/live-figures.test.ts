@@ -27,6 +27,7 @@ function aView({ points, attempt = 1, resolution = 1, progress = null }: Given):
       lint: [],
       message: null,
       startFrom: null,
+      importedFrom: null,
       archivedAt: null,
       sweepId: null,
       trial: null,

@@ -148,6 +148,21 @@ describe('kantor up', () => {
     )
     expect((await stat(written.stdout.trim())).size).toBeGreaterThan(5 * 5 * 20)
     expect(await kantor(['job', 'tensorboard', anId, '--out', dataDir])).toMatchObject({ code: 3, stdout: '' })
+
+    const archive = join(dataDir, 'job.zip')
+    expect(await kantor(['job', 'export', job.id, '-o', archive])).toMatchObject({ code: 0, stdout: `${archive}\n` })
+    const brought = await kantor(['job', 'import', archive])
+    const copy = brought.stdout.trim()
+    expect(brought).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(`succeeded at step 5; from job ${job.id}`),
+    })
+    expect((await kantor(['job', 'show', copy])).stdout).toMatch(new RegExp(`imported +job ${job.id}`))
+    // A trainer goes on from the checkpoint that came along.
+    const forked = await kantor(['job', 'fork', copy, '--set', 'budget.generatorSteps=8'])
+    expect(await kantor(['job', 'watch', forked.stdout.trim()])).toMatchObject({ code: 0 })
+    expect(await kantor(['job', 'import', join(dataDir, 'stack.json')])).toMatchObject({ code: 2, stdout: '' })
+    expect(await kantor(['job', 'import', join(dataDir, 'no.zip')])).toMatchObject({ code: 2, stdout: '' })
   })
 
   testWithTensorFlow(

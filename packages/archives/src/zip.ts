@@ -10,6 +10,8 @@ export interface ZippedFile {
   /** With forward slashes; data, never a path. */
   readonly name: string
   readonly sizeBytes: number
+  /** The same as they come: for what is not to be whole in memory. Checked when the last one has come. */
+  chunks(): AsyncIterable<Uint8Array>
   /** Its bytes, checked. AppError `archive-invalid` when they are damaged, `archive-too-large` when they are not as many as declared. */
   read(): Promise<Uint8Array>
 }
@@ -115,27 +117,37 @@ const localHeaderBytes = 30
 
 function zippedFile(zip: ZipFile, { entry, name }: Listed): ZippedFile {
   const { uncompressedSize: sizeBytes } = entry
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    const openStream = promisify<Entry, NodeJS.ReadableStream>(zip.openReadStream.bind(zip))
+    let used = 0
+    let checksum = 0
+    try {
+      for await (const chunk of await openStream(entry)) {
+        const part = chunk as Buffer
+        used += part.byteLength
+        if (used > sizeBytes)
+          throw tooLarge(`holds ${quoted(name)}, which is longer than the ${sizeBytes} bytes it declares`)
+        checksum = crc32(part, checksum)
+        yield part
+      }
+    } catch (error) {
+      throw unreadable(error)
+    }
+    if (used < sizeBytes)
+      throw tooLarge(`holds ${quoted(name)}, which has ${used} of the ${sizeBytes} bytes it declares`)
+    if (checksum !== entry.crc32) throw new AppError('archive-invalid', 'its checksum is wrong')
+  }
   return {
     name,
     sizeBytes,
+    chunks,
     async read() {
-      const openStream = promisify<Entry, NodeJS.ReadableStream>(zip.openReadStream.bind(zip))
       const bytes = new Uint8Array(sizeBytes)
       let used = 0
-      try {
-        for await (const chunk of await openStream(entry)) {
-          const part = chunk as Buffer
-          if (used + part.byteLength > sizeBytes)
-            throw tooLarge(`holds ${quoted(name)}, which is longer than the ${sizeBytes} bytes it declares`)
-          bytes.set(part, used)
-          used += part.byteLength
-        }
-      } catch (error) {
-        throw unreadable(error)
+      for await (const chunk of chunks()) {
+        bytes.set(chunk, used)
+        used += chunk.byteLength
       }
-      if (used < sizeBytes)
-        throw tooLarge(`holds ${quoted(name)}, which has ${used} of the ${sizeBytes} bytes it declares`)
-      if (crc32(bytes) !== entry.crc32) throw new AppError('archive-invalid', 'its checksum is wrong')
       return bytes
     },
   }

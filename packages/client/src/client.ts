@@ -24,7 +24,8 @@ type Behind<R> = R extends { reply: 'text/event-stream' } ? { lastEventId?: stri
 
 type Parts<R> = (R extends { params: infer P } ? { params: Input<P> } : unknown) &
   (R extends { query: infer Q } ? { query?: Query<Q> } : unknown) &
-  (R extends { body: infer B } ? { body: Input<B> } : unknown)
+  (R extends { body: infer B } ? { body: Input<B> } : unknown) &
+  (R extends { upload: string } ? { upload: Blob } : unknown)
 
 /** Sent again with the same key and the same request, it is done once and answered alike: what a retry needs. */
 type OncePerKey<R> = R extends { method: 'GET' } ? unknown : { idempotencyKey?: string }
@@ -32,7 +33,7 @@ type OncePerKey<R> = R extends { method: 'GET' } ? unknown : { idempotencyKey?: 
 /** Of the thing as it was seen: when it was changed since, nothing is done, and the error is `precondition-failed`. */
 type IfRevision<R> = R extends { ifMatch: true } ? { ifRevision?: number } : unknown
 
-/** What a method takes: path parameters, query and body as the route table declares them. */
+/** What a method takes: path parameters, query and body as the route table declares them; a file as a Blob, in Node from `fs.openAsBlob`. */
 export type Request<N extends RouteName> = Parts<Routes[N]> & { signal?: AbortSignal } & OncePerKey<Routes[N]> &
   IfRevision<Routes[N]> &
   Behind<Routes[N]>
@@ -48,7 +49,7 @@ export type Reply<N extends RouteName> = Routes[N]['reply'] extends 'text/event-
       ? Uint8Array
       : Output<Routes[N]['reply']>
 
-type Method<N extends RouteName> = Routes[N] extends { params: unknown } | { body: unknown }
+type Method<N extends RouteName> = Routes[N] extends { params: unknown } | { body: unknown } | { upload: string }
   ? (request: Request<N>) => Promise<Reply<N>>
   : (request?: Request<N>) => Promise<Reply<N>>
 
@@ -60,6 +61,7 @@ interface AnyRequest {
   params?: Record<string, string>
   query?: Record<string, QueryPart>
   body?: unknown
+  upload?: Blob
   idempotencyKey?: string
   ifRevision?: number
   lastEventId?: string
@@ -94,6 +96,7 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
   const headers: Record<string, string> = { accept: mediaType ?? 'application/json' }
   if (target.bearer !== undefined) headers['authorization'] = target.bearer
   if (request.body !== undefined) headers['content-type'] = 'application/json'
+  if (route.upload !== undefined) headers['content-type'] = route.upload
   if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey
 
   if (request.ifRevision !== undefined) headers['if-match'] = `"${request.ifRevision}"`
@@ -106,6 +109,7 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
       method: route.method,
       headers,
       ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+      ...(request.upload !== undefined && { body: request.upload }),
       ...(request.signal && { signal: request.signal }),
     })
   } catch (error) {

@@ -150,8 +150,8 @@ export const CurveQuery = z.strictObject({
   x: CurveAxis.default('gen_step'),
   /** `all` adds what a resumed attempt replaced. */
   attempts: z.enum(['effective', 'all']).default('effective'),
-  /** One line per bucket and series in `csv` and `ndjson`. */
-  format: z.enum(['json', 'csv', 'ndjson']).default('json'),
+  /** One line per bucket and series in all but `json`. */
+  format: z.enum(['json', 'csv', 'ndjson', 'parquet']).default('json'),
 })
 export type CurveQuery = z.infer<typeof CurveQuery>
 export type CurveQueryInput = z.input<typeof CurveQuery>

@@ -2,6 +2,16 @@ export { AuditEntry, Session } from './access-routes.js'
 export { CriticKind, GeneratorKind, IMAGE_SIZES, Model, POINT_SIZE } from './architectures.js'
 export { Checkpoint, Sample, SamplePoints } from './artifacts.js'
 export { Alert, type AlertCondition, AlertRule, CreateAlertRule, PatchAlertRule } from './alerts.js'
+export {
+  ARCHIVE_VERSION,
+  ArchivedCheckpoint,
+  ArchivedCurve,
+  ArchivedJob,
+  ArchivedSample,
+  ArchiveManifest,
+  archiveFileName,
+} from './archives.js'
+export { CheckpointChoice } from './archive-routes.js'
 export { Attempt } from './attempts.js'
 export { operationsPerGeneratorStep } from './cost.js'
 export { comparedKeys, CurveItem, CurvesQuery, CurvesReply, MAX_CURVES } from './curves-query.js'
@@ -42,6 +52,7 @@ export {
   CreateJob,
   type CreateJobInput,
   CreateJobs,
+  ImportedFrom,
   isOwned,
   isTerminal,
   Job,

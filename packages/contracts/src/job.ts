@@ -62,6 +62,19 @@ export type Progress = z.infer<typeof Progress>
 export const StartFrom = z.strictObject({ jobId: z.uuid(), checkpoint: z.uuid() }).meta({ id: 'StartFrom' })
 export type StartFrom = z.infer<typeof StartFrom>
 
+/** Where an imported job comes from, and what it was called there. Its events, attempts and times are of there too. */
+export const ImportedFrom = z
+  .object({
+    jobId: z.uuid(),
+    /** The service that exported it, under the name by which it was asked. */
+    host: z.string(),
+    createdAt: z.iso.datetime(),
+    /** The checkpoint there that it started from. */
+    startFrom: StartFrom.nullable(),
+  })
+  .meta({ id: 'ImportedFrom' })
+export type ImportedFrom = z.infer<typeof ImportedFrom>
+
 export const Lint = z.object({ code: z.string(), pointer: z.string(), message: z.string() })
 export type Lint = z.infer<typeof Lint>
 
@@ -111,6 +124,8 @@ export const Job = z
     /** The sweep that it is a trial of, and which; null for a job of its own. */
     sweepId: z.uuid().nullable(),
     trial: z.int().nullable(),
+    /** Null for a job that was submitted here. */
+    importedFrom: ImportedFrom.nullable(),
     progress: Progress.nullable(),
     /** Whether the same spec gives the same bits again on a machine like its own; null before the first step. */
     determinism: z.enum(['bitwise', 'best-effort']).nullable(),

@@ -21,6 +21,7 @@ export const reasonCatalogue = {
   edited: { meaning: 'Name, tags, notes or priority were changed' },
   archived: { meaning: 'Taken out of the lists' },
   unarchived: { meaning: 'Put back into the lists' },
+  imported: { meaning: 'Came from an archive; what is before it happened elsewhere' },
   preempted: { meaning: 'Its worker went down in good order' },
   worker_lost: {
     meaning: 'Its worker was lost',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { accessRoutes } from './access-routes.js'
+import { archiveRoutes } from './archive-routes.js'
 import { Checkpoint, Sample } from './artifacts.js'
 import { Attempt } from './attempts.js'
 import { CurveQuery, CurveReply } from './curve.js'
@@ -31,15 +32,17 @@ export interface Route {
   params?: z.ZodObject
   query?: z.ZodObject
   body?: z.ZodObject
+  /** Instead of `body`: bytes of this media type, as many as the operator allows. */
+  upload?: 'application/zip'
   /** Default: `defaultBodyLimit`. */
   bodyLimit?: BodyLimit
   /** Takes If-Match, and answers an ETag. */
   ifMatch?: true
   status: number
   /** A JSON schema, or the media type of a reply of bytes or of server-sent events. */
-  reply: z.ZodType | 'image/png' | 'application/octet-stream' | 'text/event-stream'
+  reply: z.ZodType | 'image/png' | 'application/octet-stream' | 'application/zip' | 'text/event-stream'
   /** Other forms of the same reply, which `format` in the query asks for. */
-  replyAlso?: readonly ('text/csv' | 'application/x-ndjson')[]
+  replyAlso?: readonly ('text/csv' | 'application/x-ndjson' | 'application/vnd.apache.parquet')[]
   /** Bytes that are made while they are sent: their size and hash are not known before, and a client gets them as a stream. */
   streamed?: true
   /** A key of the reply that is told this once: a repeat under an Idempotency-Key answers null there, and it is not stored. */
@@ -160,7 +163,7 @@ export const routes = {
     query: CurveQuery,
     status: 200,
     reply: CurveReply,
-    replyAlso: ['text/csv', 'application/x-ndjson'],
+    replyAlso: ['text/csv', 'application/x-ndjson', 'application/vnd.apache.parquet'],
   },
   listSamples: {
     method: 'GET',
@@ -229,6 +232,7 @@ export const routes = {
   },
   ...outletRoutes,
   ...pointRoutes,
+  ...archiveRoutes,
   ...taskRoutes,
   ...sweepRoutes,
   ...usageRoutes,

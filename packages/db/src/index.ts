@@ -1,5 +1,6 @@
 export { appendAudit, listAudit, type NewAuditEntry } from './audit.js'
 export { createAlertRule, deleteAlertRule, listAlertRules, listAlerts, patchAlertRule } from './alert-rules.js'
+export { type ImportedJob, importJob, newJobId, readCurveHistory } from './archives.js'
 export { listAttempts } from './attempt-list.js'
 export type { AttemptEnd } from './attempts.js'
 export {
@@ -71,6 +72,7 @@ export {
   getSamplePoints,
   listSamples,
   type NewSample,
+  sampleCoordinates,
   samplesFrom,
   type StoredSample,
 } from './samples.js'

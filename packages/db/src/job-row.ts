@@ -27,6 +27,7 @@ export interface JobRow {
   startCheckpointId: string | null
   sweepId: string | null
   trial: number | null
+  importedFrom: unknown
 }
 
 /** A job's row inside a transaction: also what the life cycle needs and no reader sees. */
@@ -42,7 +43,7 @@ export interface OwnedJobRow extends JobRow {
 export const jobColumns = `id, name, tags, notes, priority, revision, state, reason, message, spec, lint, epoch,
   worker_id AS "workerId", progress, determinism, replay_divergences AS "replayDivergences", not_before AS "notBefore", created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
   archived_at AS "archivedAt", start_job_id AS "startJobId", start_checkpoint_id AS "startCheckpointId",
-  sweep_id AS "sweepId", trial,
+  sweep_id AS "sweepId", trial, imported_from AS "importedFrom",
   event_seq AS "eventSeq", crashes, desired, pause_checkpoint AS "pauseCheckpoint"`
 
 const Checked = Job.omit({ spec: true })
@@ -68,6 +69,7 @@ export function toJob(row: JobRow): Job {
     startFrom: row.startCheckpointId === null ? null : { jobId: row.startJobId, checkpoint: row.startCheckpointId },
     sweepId: row.sweepId,
     trial: row.trial,
+    importedFrom: row.importedFrom,
     progress: row.progress,
     determinism: row.determinism,
     reproducible: row.determinism === 'bitwise' ? row.replayDivergences === 0 : null,
@@ -111,6 +113,7 @@ export function submittedJob(
     startFrom: job.startFrom ?? null,
     sweepId: trial?.sweepId ?? null,
     trial: trial?.trial ?? null,
+    importedFrom: null,
     progress: null,
     determinism: null,
     reproducible: null,

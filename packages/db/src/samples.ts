@@ -117,6 +117,13 @@ export async function getSample(db: Database, id: string): Promise<StoredSample 
   return row && toStored(row)
 }
 
+/** The coordinates of a sample of points, little-endian float32, one after the other. AppError `not-found`. */
+export async function sampleCoordinates(db: Database, id: string): Promise<Uint8Array> {
+  const row = await db.prisma.sample.findUnique({ where: { id }, select: { coordinates: true } })
+  if (!row?.coordinates) throw new AppError('not-found', `there is no sample of points ${id}`)
+  return row.coordinates
+}
+
 /** What a sample of points shows; null when there is no such sample, or it is one of images. */
 export async function getSamplePoints(db: Database, id: string): Promise<SamplePoints | null> {
   const row = await db.prisma.sample.findUnique({ where: { id }, select: { dimensions: true, coordinates: true } })

@@ -22,7 +22,7 @@ type Amounts = Omit<UsageRow, 'group'>
 
 /**
  * Machine time by group, the most first. An attempt that reaches over an end of the range counts with its part of it, its processor
- * time in proportion.
+ * time in proportion. Jobs that were imported used other machines.
  */
 export async function readUsage(db: Database, { groupBy, from, to }: Omit<UsageQuery, 'format'>): Promise<UsageRow[]> {
   const names = groupBy.map((group) => `${criteria[group]} AS "${group}"`)
@@ -32,7 +32,7 @@ export async function readUsage(db: Database, { groupBy, from, to }: Omit<UsageQ
     `SELECT ${groups}, ${amounts} FROM (
        SELECT ${[...names, 'attempt.job_id', 'attempt.device_class', 'cpu_seconds'].join(', ')}, ${within} AS seconds, ${whole} AS whole
        FROM attempt JOIN job ON job.id = attempt.job_id LEFT JOIN api_key ON api_key.id = job.key_id
-       WHERE attempt.started_at < $2::timestamptz AND coalesce(ended_at, 'infinity') > $1::timestamptz
+       WHERE job.imported_from IS NULL AND attempt.started_at < $2::timestamptz AND coalesce(ended_at, 'infinity') > $1::timestamptz
      ) AS part GROUP BY ${groups} ORDER BY seconds DESC, ${groups}`,
     [from ?? '-infinity', to ?? 'infinity'],
   )
@@ -41,12 +41,12 @@ export async function readUsage(db: Database, { groupBy, from, to }: Omit<UsageQ
   )
 }
 
-/** Of all attempts at one job; zeros for an unknown one. */
+/** Of all attempts at one job; zeros for an unknown one, and for one that was imported. */
 export async function readJobUsage(db: Database, jobId: string): Promise<Omit<JobUsage, 'jobId'>> {
   const [row] = await query<Amounts>(
     db,
     `SELECT ${amounts} FROM (
-       SELECT job_id, device_class, cpu_seconds, ${whole} AS seconds, ${whole} AS whole FROM attempt WHERE job_id = $1
+       SELECT job_id, device_class, cpu_seconds, ${whole} AS seconds, ${whole} AS whole FROM attempt JOIN job ON job.id = job_id AND imported_from IS NULL WHERE job_id = $1
      ) AS part`,
     [jobId],
   )

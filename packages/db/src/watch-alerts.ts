@@ -38,7 +38,7 @@ const endedJobs = (db: Database, { id }: AlertRule, { states }: Condition<'state
   query<Watched & { message: string }>(
     db,
     `SELECT id, ${step} AS step, state || ': ' || coalesce(message, reason) AS message FROM job
-     WHERE state = ANY($2) AND ${untold} AND finished_at > (SELECT created_at FROM alert_rule WHERE id = $1) ORDER BY id`,
+     WHERE state = ANY($2) AND imported_from IS NULL AND ${untold} AND finished_at > (SELECT created_at FROM alert_rule WHERE id = $1) ORDER BY id`,
     [id, states],
   )
 

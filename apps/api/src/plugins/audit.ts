@@ -5,7 +5,7 @@ import type { ApiDeps } from '../deps.js'
 
 /** What a client reads in its bytes is shown to it all day; a whole file that leaves is told. */
 const isDownload = (route: (typeof routes)[keyof typeof routes]) =>
-  route.method === 'GET' && route.reply === 'application/octet-stream'
+  route.method === 'GET' && (route.reply === 'application/octet-stream' || route.reply === 'application/zip')
 const actions = new Map(
   Object.entries(routes)
     .filter(([, route]) => route.method !== 'GET' || isDownload(route))

@@ -15,7 +15,7 @@ const MAX_HEADERS = 100
 const frameworkErrors: Record<string, [ErrorCode, string]> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported-media-type',
-    'send JSON, with the header Content-Type: application/json',
+    'send JSON, with the header Content-Type: application/json; a file, to a route that takes one, under its own type',
   ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed-json', 'the body is not as long as Content-Length says'],
   FST_ERR_BAD_URL: ['not-found', 'the path is not a valid URL'],
@@ -72,7 +72,7 @@ export function useErrors(app: FastifyInstance, deps: Pick<ApiDeps, 'isShuttingD
  * A socket that is closed with unread bytes is reset, and the client sees that instead of our answer: take in what it still sends,
  * for a moment.
  */
-async function drain(body: IncomingMessage): Promise<void> {
+export async function drain(body: IncomingMessage): Promise<void> {
   body.resume()
   await finished(body, { signal: AbortSignal.timeout(DRAIN_MS) }).catch(() => {})
 }

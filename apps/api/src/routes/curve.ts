@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { CurveQuery } from '@kantor/contracts'
 import { curveVersion, readCurve } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
+import { toCurveParquet } from '../curve-parquet.js'
 import { toCsv, toNdjson } from '../curve-text.js'
 import type { ApiDeps } from '../deps.js'
 import { register } from '../register.js'
@@ -27,6 +28,8 @@ export function curveRoutes(app: FastifyInstance, { db }: ApiDeps): void {
     describe(curve)
     if (query.format === 'csv') return reply.type('text/csv; charset=utf-8').send(toCsv(curve))
     if (query.format === 'ndjson') return reply.type('application/x-ndjson').send(toNdjson(curve))
+    if (query.format === 'parquet')
+      return reply.type('application/vnd.apache.parquet').send(await toCurveParquet(curve))
     return curve
   })
 }

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream'
 import { eventFileName } from '@kantor/contracts'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.js'
 import { register } from '../register.js'
+import { sendStream } from '../send-stream.js'
 import { eventFile } from '../tensorboard/event-file.js'
 import { existingJob } from './jobs.js'
 
@@ -20,21 +21,4 @@ export function outletRoutes(app: FastifyInstance, { db, store }: ApiDeps): void
     },
     asBytes,
   )
-}
-
-/** A stream that fails ends in a broken connection, never in a complete reply. */
-function sendStream(
-  bytes: Readable,
-  { fileName, mediaType }: { fileName: string; mediaType: string },
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
-  bytes.on('error', (err) => {
-    if (!request.raw.destroyed) request.log.error({ err, fileName }, 'a download broke off')
-  })
-  return reply
-    .type(mediaType)
-    .header('content-disposition', `attachment; filename="${fileName}"`)
-    .header('cache-control', 'private, no-cache')
-    .send(bytes)
 }

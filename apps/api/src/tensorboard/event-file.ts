@@ -1,7 +1,7 @@
 import { AppError, isTerminal, type Job, type Sample, type SeriesName } from '@kantor/contracts'
 import type { Database } from '@kantor/db'
 import type { ObjectStore } from '@kantor/storage'
-import { effectivePoints } from '../effective-points.js'
+import { pointPages } from '../point-pages.js'
 import { allSamples, samplePng } from '../sample-png.js'
 import { fileVersion, image, scalars, sessionEnd, sessionStart } from './events.js'
 import { toRecord } from './tf-record.js'
@@ -43,7 +43,7 @@ async function* events(from: Sources, job: Job): AsyncGenerator<Buffer> {
   yield sessionStart(job, start)
   const described = new Set<SeriesName>()
   let wallTime = start
-  for await (const points of effectivePoints(from.db, job.id)) {
+  for await (const points of pointPages(from.db, job.id)) {
     for (const { step, time, values } of points) {
       // A point of before times were noted gets that of the one before it.
       if (!Number.isNaN(time)) wallTime = time / 1000

@@ -6,7 +6,7 @@ import { connect } from '../settings.js'
 import { follow } from '../watch.js'
 import { attempts, eventTable, events } from './job-records.js'
 import { dossier } from './job-dossier.js'
-import { tensorboard } from './job-outlets.js'
+import { exportJob, importJob, tensorboard } from './job-outlets.js'
 import { submit } from './job-submit.js'
 import { logs } from './job-logs.js'
 import { verbs } from './job-verbs.js'
@@ -23,6 +23,8 @@ export function job(): Command {
   group.addCommand(attempts())
   group.addCommand(dossier())
   group.addCommand(tensorboard())
+  group.addCommand(exportJob())
+  group.addCommand(importJob())
   for (const command of verbs()) group.addCommand(command)
   return group
 }
@@ -119,6 +121,7 @@ const describe = (one: Job): string[][] => [
   ...(one.startFrom === null
     ? []
     : [['starts from', `checkpoint ${one.startFrom.checkpoint} of ${one.startFrom.jobId}`]]),
+  ...(one.importedFrom === null ? [] : [['imported', `job ${one.importedFrom.jobId} of ${one.importedFrom.host}`]]),
   ['step', row(one)[3] ?? '–'],
   ['rate', one.progress?.stepsPerSecond ? `${figure(one.progress.stepsPerSecond, 2)} steps/s` : '–'],
   ['W estimate', figure(one.progress?.wEstimate)],

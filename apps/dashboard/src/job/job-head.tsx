@@ -35,6 +35,11 @@ export function JobHead({ job }: { job: Job }) {
           </Link>
         </p>
       )}
+      {job.importedFrom && (
+        <p className={styles['reason']}>
+          Imported: it was job {job.importedFrom.jobId.slice(-8)} of {job.importedFrom.host}
+        </p>
+      )}
       {job.notes !== '' && <p className={styles['notes']}>{job.notes}</p>}
       {tags.length > 0 && (
         <ul className={styles['tags']} aria-label="Tags">

@@ -63,7 +63,7 @@ export async function eachPoint(
 }
 
 /**
- * The effective points of the next chunk that has any, from a step on; `next` is where to go on, null at the end. For readers that take long:
+ * The points of the next chunk that has any, from a step on: effective ones, or those that gave way; `next` is where to go on, null at the end. For readers that take long:
  * nothing is held between two calls, and a job that trains meanwhile is told of as it is at each. AppError `dependency-unavailable`.
  */
 export async function readPointsFrom(
@@ -71,17 +71,18 @@ export async function readPointsFrom(
   jobId: string,
   names: readonly SeriesName[],
   from: number,
+  effective = true,
 ): Promise<{ points: StoredPoint[]; next: number | null }> {
   return transaction(
     db,
     async (tx) => {
       const { rows } = await tx.query<{ first: number | null }>(
-        'SELECT min(first_step) AS first FROM curve_segment WHERE job_id = $1 AND first_step >= $2 AND effective',
-        [jobId, from],
+        'SELECT min(first_step) AS first FROM curve_segment WHERE job_id = $1 AND first_step >= $2 AND effective = $3',
+        [jobId, from, effective],
       )
       if (rows[0]!.first === null) return { points: [], next: null }
       const first = Math.floor(rows[0]!.first / CHUNK) * CHUNK
-      const segments = await readSegments(tx, jobId, names, [{ first, last: first + CHUNK - 1 }])
+      const segments = await readSegments(tx, jobId, names, [{ first, last: first + CHUNK - 1 }], effective)
       return { points: toPoints(segments), next: first + CHUNK }
     },
     'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',

@@ -1,0 +1,63 @@
+import { open } from 'node:fs/promises'
+
+const MAX_HEADER_BYTES = 16 * 2 ** 20
+const dtypeBytes = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
+
+type Json = Record<string, unknown>
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+/**
+ * What is wrong with the layout of a safetensors file, or null: its header is read, within bounds, and nothing of its tensors. They must
+ * cover the rest of the file without overlaps, holes or a remainder. https://github.com/huggingface/safetensors
+ */
+export async function safetensorsFault(path: string): Promise<string | null> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    const prefix = new Uint8Array(8)
+    const { bytesRead } = await file.read(prefix, 0, 8, 0)
+    if (bytesRead < 8) return 'it is too short for a header length'
+    const length = new DataView(prefix.buffer).getBigUint64(0, true)
+    if (length > MAX_HEADER_BYTES || Number(length) > size - 8) return `its header claims ${length} bytes`
+    const header = new Uint8Array(Number(length))
+    await file.read(header, 0, header.length, 8)
+    return headerFault(header, size - 8 - header.length)
+  } finally {
+    await file.close()
+  }
+}
+
+function headerFault(bytes: Uint8Array, dataBytes: number): string | null {
+  let header: unknown
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    return 'its header is not JSON'
+  }
+  if (!isObject(header)) return 'its header is not an object'
+  const spans: [number, number][] = []
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') continue
+    const span = spanOf(entry)
+    if (typeof span === 'string') return `tensor ${JSON.stringify(name.slice(0, 100))} ${span}`
+    spans.push(span)
+  }
+  let reached = 0
+  for (const [begin, end] of spans.sort(([a, b], [c, d]) => a - c || b - d)) {
+    if (begin !== reached) return begin < reached ? 'its tensors overlap' : 'its tensors leave a hole'
+    reached = end
+  }
+  return reached === dataBytes ? null : `its tensors are ${reached} bytes, the file holds ${dataBytes}`
+}
+
+function spanOf(entry: unknown): [number, number] | string {
+  if (!isObject(entry)) return 'is described by no object'
+  const { dtype, shape, data_offsets: offsets } = entry
+  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBytes, dtype)) return 'has an unknown dtype'
+  if (!Array.isArray(shape) || !shape.every(isCount)) return 'has no valid shape'
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) return 'has no valid data_offsets'
+  const [begin, end] = offsets as [number, number]
+  const bytes = (shape as number[]).reduce((n, size) => n * size, dtypeBytes[dtype as keyof typeof dtypeBytes])
+  return end - begin === bytes ? [begin, end] : 'does not fill its bytes'
+}

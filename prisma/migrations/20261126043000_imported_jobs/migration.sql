@@ -1,0 +1,2 @@
+-- Where a job was trained, when that was not here.
+ALTER TABLE "job" ADD COLUMN "imported_from" JSONB;
