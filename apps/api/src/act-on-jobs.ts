@@ -1,7 +1,7 @@
 import { type ActOnJobs, type ActResult, AppError, type BulkAction, type Job, MAX_BULK } from '@kantor/contracts'
 import { askJob, type Database, deleteJob, joinedTransaction, matchJobs, setArchived } from '@kantor/db'
 import { retryJob } from './continue-job.js'
-import type { Submitter } from './submit-job.js'
+import type { Submitter } from './resolve-jobs.js'
 
 /** One action on many jobs: each by itself, so that one that refuses does not hold up the others. */
 export async function actOnJobs(

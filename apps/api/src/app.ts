@@ -4,6 +4,7 @@ import compress from '@fastify/compress'
 import { defaultBodyLimit } from '@kantor/contracts'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyHttpOptions, LogController } from 'fastify'
 import type { ApiDeps } from './deps.js'
+import { holdDeviceLimits } from './device-limit.js'
 import { useAudit } from './plugins/audit.js'
 import { useAuth } from './plugins/auth.js'
 import { serveDashboard } from './plugins/dashboard.js'
@@ -56,6 +57,7 @@ export const fastifyOptions = (deps: Pick<ApiDeps, 'trustedProxies'>): FastifyHt
 export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app = Fastify({ ...fastifyOptions(deps), loggerInstance: deps.log as FastifyBaseLogger })
   app.decorate('deps', deps)
+  app.decorate('deviceLimits', holdDeviceLimits(deps.db, deps.memoryCeiling))
   if (deps.onRoute) app.addHook('onRoute', deps.onRoute)
   deps.metrics?.observe(app)
 

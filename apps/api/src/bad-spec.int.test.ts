@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { registerDataset } from '@kantor/db'
+import { registerDataset, registerWorker } from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
 import type { Ask } from '../tests/http.js'
 import { pointersOf, refused } from '../tests/refused.js'
@@ -23,6 +23,9 @@ beforeEach(async () => {
 afterEach(async () => {
   expect(await rig.numRows()).toBe(rowsBefore)
 })
+
+/** What devices have is read once a second. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 1100))
 
 const post = (payload: unknown): Ask => ({ method: 'POST', url: '/jobs', payload })
 const withSpec = (spec: object): Ask => post(aBody({ spec: { dataset: 'digits', ...spec } }))
@@ -60,8 +63,6 @@ describe('a spec that cannot be trained', () => {
     ['row 21: lambda = -1', { objective: { kind: 'wgan-gp', lambda: -1 } }, '/spec/objective/lambda', 'out-of-range'],
     ['row 22: no critic steps', { schedule: { criticSteps: 0 } }, '/spec/schedule/criticSteps', 'out-of-range'],
     ['row 22: a million of them', { schedule: { criticSteps: 1e6 } }, '/spec/schedule/criticSteps', 'out-of-range'],
-    ['row 24: a batch of 100 000', { batchSize: 100_000 }, '/spec/batchSize', 'out-of-range'],
-    ['row 24: 10 000 layers', { model: { extraLayers: 10_000 } }, '/spec/model/extraLayers', 'out-of-range'],
     [
       'row 28: a checkpoint every 0 steps',
       { checkpoint: { everySteps: 0 } },
@@ -103,13 +104,81 @@ describe('a spec that cannot be trained', () => {
   test.each([
     ['row 23: a size that no pyramid reaches', 63, '63 → 31.5'],
     ['row 23: a multiple of 16 that is none of its powers', 48, '48 → 24 → 12 → 6 → 3'],
-    ['row 24: an image of 8192 pixels a side', 8192, '8192 → 4096'],
   ])('%s is refused with the sizes there would be', async (_, imageSize, sizes) => {
     expect(await faultOf(withSpec({ model: { imageSize } }))).toMatchObject({
       pointer: '/spec/model/imageSize',
       code: 'incompatible-shape',
       message: expect.stringContaining(sizes),
     })
+  })
+
+  const GIB = 2 ** 30
+
+  test.each([
+    ['an image of 8192 pixels a side', { model: { imageSize: 8192 } }, '/spec/model/imageSize', 'incompatible-shape'],
+    ['a batch of 100 000', { batchSize: 100_000 }, '/spec/batchSize', 'out-of-range'],
+    ['a million filters', { model: { criticFilters: 1e6 } }, '/spec/model/criticFilters', 'out-of-range'],
+    ['10 000 layers', { model: { extraLayers: 10_000 } }, '/spec/model/extraLayers', 'out-of-range'],
+  ])('row 24: %s: beyond the bounds of the spec, and beyond any device', async (_, spec, pointer, code) => {
+    for (const request of [withSpec(spec), { ...withSpec(spec), url: '/jobs?dryRun=true' }]) {
+      const problem = await refused(rig, request, 422, 'validation-failed')
+      expect(pointersOf(problem)).toEqual(
+        expect.arrayContaining([
+          [pointer, code],
+          ['/spec', 'resource-limit'],
+        ]),
+      )
+      const { estimated, limit } = problem.errors!.find((one) => one.code === 'resource-limit')!
+      expect(limit).toBe(80 * GIB)
+      expect(estimated).toBeGreaterThan(limit!)
+    }
+  })
+
+  const large = { model: { imageSize: 256, generatorFilters: 512, criticFilters: 512 }, batchSize: 512 }
+
+  test('row 24: within the bounds, but more than a device holds, wherever jobs come from', async () => {
+    const fault = { code: 'resource-limit', message: expect.stringMatching(/ GiB .* 80 GiB$/), limit: 80 * GIB }
+    const inJob = { ...fault, pointer: '/spec', estimated: expect.any(Number) }
+
+    expect(await faultOf(withSpec(large))).toMatchObject(inJob)
+    expect(await faultOf({ ...withSpec(large), url: '/jobs?dryRun=true' })).toMatchObject(inJob)
+    const jobs = [aBody(), aBody({ spec: { dataset: 'digits', ...large } })]
+    const batch = { method: 'POST', url: '/jobs/batch', payload: { jobs } } as const
+    expect(await faultOf(batch)).toMatchObject({ ...fault, pointer: '/jobs/1/spec' })
+  })
+
+  test('row 24: the limit is the largest device that a worker of the class has told of', async () => {
+    const spec = { model: { imageSize: 128 }, batchSize: 512 }
+    const worker = { host: 'h', pid: 1, slots: 1, versions: {}, device: 'some' }
+    await rig.db.pool.query('TRUNCATE worker')
+    const register = (id: string, deviceClass: 'cpu' | 'gpu', gib: number) =>
+      registerWorker(rig.db, { id, deviceClass, memoryBytes: gib * GIB, ...worker })
+    const job = await submit(rig, { spec: { dataset: 'digits', ...spec } })
+    rowsBefore += 2
+    await rig.ask({ method: 'POST', url: `/jobs/${job.id}/cancel` })
+    rowsBefore += 1
+
+    await register('small', 'cpu', 4)
+    await register('smaller', 'cpu', 3)
+    await register('gpu', 'gpu', 40)
+    await settled()
+    const fault = await faultOf(withSpec({ ...spec, device: 'cpu' }))
+    expect(fault).toMatchObject({ code: 'resource-limit', limit: 4 * GIB })
+    const batchSize = Number(/at most (\d+)/.exec(fault.hint!)![1])
+    const fitting = { ...aBody({ spec: { dataset: 'digits', ...spec, device: 'cpu', batchSize } }) }
+    const dry = { method: 'POST', url: '/jobs?dryRun=true' } as const
+    expect((await rig.ask({ ...dry, payload: fitting })).statusCode).toBe(200)
+    fitting.spec = { ...fitting.spec, batchSize: batchSize + 1 } as never
+    expect((await rig.ask({ ...dry, payload: fitting })).statusCode).toBe(422)
+    // Any device: the GPU holds it.
+    expect((await rig.ask({ method: 'POST', url: `/jobs/${job.id}/retry` })).statusCode).toBe(201)
+    rowsBefore += 2
+
+    await rig.db.pool.query("DELETE FROM worker WHERE id = 'gpu'")
+    await settled()
+    expect(await faultOf({ method: 'POST', url: `/jobs/${job.id}/retry` })).toMatchObject({ limit: 4 * GIB })
+    await rig.db.pool.query('TRUNCATE worker')
+    await settled()
   })
 
   test('row 25: channels come from the data, so no spec can contradict them', async () => {

@@ -10,7 +10,8 @@ import {
 } from '@kantor/contracts'
 import { type Database, getJob, newestCheckpoint, refusal } from '@kantor/db'
 import { existingJob } from './routes/jobs.js'
-import { submitJobs, type Submitter } from './submit-job.js'
+import type { Submitter } from './resolve-jobs.js'
+import { submitJobs } from './submit-job.js'
 
 /**
  * A new job with the same spec that goes on from the newest good checkpoint of one that failed, was stopped or cancelled; from scratch

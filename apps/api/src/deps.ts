@@ -28,6 +28,8 @@ export interface ApiDeps {
   trustedProxies?: string[]
   /** Of one key, or of one address without a key; 0 is no limit. */
   requestsPerSecond?: number
+  /** Bytes that a device is taken to have while no worker of its class has told; default 80 GiB. */
+  memoryCeiling?: number
   /** Webhooks may lead to this host and into private networks. */
   allowPrivateWebhooks?: boolean
   /** True from the moment the process wants to end: /readyz says so, new requests are refused. */

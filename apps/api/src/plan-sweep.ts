@@ -13,7 +13,7 @@ import {
 import type { NewSweep } from '@kantor/db'
 import { countConfigurations, listConfigurations, type SettledSearch } from '@kantor/search'
 import { validationFailed } from './plugins/zod.js'
-import type { Submission } from './submit-job.js'
+import type { Submission } from './resolve-jobs.js'
 
 const SEEDS = 2 ** 31
 const MAX_ERRORS = 50

@@ -1,7 +1,6 @@
 import {
   IdempotencyKey,
   IfMatch,
-  type KeyQuotas,
   type Route,
   type RouteName,
   type Routes,
@@ -14,12 +13,15 @@ import { crashpoint } from '@kantor/runtime'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { z } from 'zod'
 import type { ApiDeps } from './deps.js'
+import type { DeviceLimits } from './device-limit.js'
 import { idempotencyKeyOf, replyOnce } from './idempotency.js'
+import type { Submitter } from './resolve-jobs.js'
 import { type SpooledUpload, withSpooled } from './spool.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
     deps: ApiDeps
+    deviceLimits: () => Promise<DeviceLimits>
   }
 }
 
@@ -41,14 +43,18 @@ interface Call<N extends RouteName> {
   actor: string
   /** The key of who asks; null without keys. */
   keyId: string | null
-  /** What that key may use; null without keys. */
-  quotas: KeyQuotas | null
+  /** All that a submission needs to know of who asks. */
+  by: Submitter
   request: FastifyRequest
   reply: FastifyReply
 }
 
+type DryRun<N extends RouteName> = Routes[N] extends { dryRun: { reply: infer R } } ? Output<R> : never
+
 /** Answers what the table says; or the reply itself when it has been sent (a 304, a stream of bytes). */
-export type Handler<N extends RouteName> = (call: Call<N>) => Promise<Output<Routes[N]['reply']> | FastifyReply>
+export type Handler<N extends RouteName> = (
+  call: Call<N>,
+) => Promise<Output<Routes[N]['reply']> | DryRun<N> | FastifyReply>
 
 const NoQuery = z.strictObject({})
 /** Any other header is nobody's business here. */
@@ -82,16 +88,27 @@ export function register<N extends RouteName>(
     ...(bodyLimit && { bodyLimit: bodyLimit.mebibytes * 2 ** 20 }),
     schema: schemaOf(name, route),
     handler: async (request, reply) => {
-      reply.code(route.status)
-      if (route.upload === undefined) return answer(request, reply, undefined)
+      const dryRun = isDryRun(name, request.query) ? route.dryRun : undefined
+      reply.code(dryRun?.status ?? route.status)
+      if (route.upload === undefined) return answer(request, reply, { leavesTrace: dryRun === undefined })
       return withSpooled(request, { spoolDirectory, maxMebibytes: importMebibytes }, (upload) =>
-        answer(request, reply, upload),
+        answer(request, reply, { upload, leavesTrace: true }),
       )
     },
   })
 
-  async function answer(request: FastifyRequest, reply: FastifyReply, upload: SpooledUpload | undefined) {
+  async function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { upload, leavesTrace }: { upload?: SpooledUpload; leavesTrace: boolean },
+  ) {
     const put: (() => Promise<void>)[] = []
+    const who = {
+      actor: request.caller?.name ?? 'anyone',
+      keyId: request.caller?.keyId ?? null,
+      quotas: request.caller?.quotas ?? null,
+      limits: app.deviceLimits,
+    }
     const handle = (on: Database) =>
       handler({
         db: on,
@@ -100,13 +117,13 @@ export function register<N extends RouteName>(
         query: request.query as Call<N>['query'],
         body: request.body as Call<N>['body'],
         upload: upload as Call<N>['upload'],
-        actor: request.caller?.name ?? 'anyone',
-        keyId: request.caller?.keyId ?? null,
-        quotas: request.caller?.quotas ?? null,
+        actor: who.actor,
+        keyId: who.keyId,
+        by: who,
         request,
         reply,
       })
-    if (route.method === 'GET') return handle(db)
+    if (route.method === 'GET' || !leavesTrace) return handle(db)
     const key = idempotencyKeyOf(request)
     const answered =
       key === undefined
@@ -118,6 +135,10 @@ export function register<N extends RouteName>(
     return answered
   }
 }
+
+/** Whether a request asks only what would come of it: such a one leaves nothing behind. */
+export const isDryRun = (name: string, query: unknown): boolean =>
+  'dryRun' in (routes[name as RouteName] ?? {}) && (query as { dryRun?: unknown } | undefined)?.dryRun === 'true'
 
 async function answerPlainly<T>(handle: () => Promise<T>): Promise<T> {
   crashpoint('submit-before-commit')
@@ -162,7 +183,11 @@ export function schemaOf(name: RouteName, route: Route) {
       body: route.upload === undefined ? (route.body ?? NoBody) : Bytes,
       ...(route.upload !== undefined && { consumes: [route.upload] }),
     }),
-    response: { [route.status]: success, default: Problem },
+    response: {
+      [route.status]: success,
+      ...(route.dryRun && { [route.dryRun.status]: route.dryRun.reply }),
+      default: Problem,
+    },
   }
 }
 

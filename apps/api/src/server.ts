@@ -68,6 +68,7 @@ const deps: ApiDeps = {
   hosts: env.hosts,
   trustedProxies: env.trustedProxies,
   requestsPerSecond: env.rateLimit,
+  memoryCeiling: env.memoryBytes,
   allowPrivateWebhooks: env.webhookPrivate,
   spoolDirectory: join(env.dataDir, 'spool-api'),
   importMebibytes: env.importMebibytes,

@@ -2,7 +2,8 @@ import { AppError, type CreateSweep, type Sweep } from '@kantor/contracts'
 import { createSweep, type Database, getSweep, joinedTransaction } from '@kantor/db'
 import { planSweep, tellTrials } from './plan-sweep.js'
 import { validationFailed } from './plugins/zod.js'
-import { submitJobs, type Submitter } from './submit-job.js'
+import type { Submitter } from './resolve-jobs.js'
+import { submitJobs } from './submit-job.js'
 
 /**
  * Writes a sweep and all its trials, or nothing: each passes what a job of its own would have to. AppError `sweep-too-large`,

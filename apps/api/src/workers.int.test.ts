@@ -22,6 +22,7 @@ const aWorker = {
   device: 'a processor',
   slots: 2,
   versions: { node: '20' },
+  memoryBytes: 16e9,
 }
 beforeEach(async () => {
   await rig.db.pool.query('TRUNCATE worker, job CASCADE')
@@ -43,6 +44,7 @@ describe('GET /workers', () => {
         message: null,
         deviceClass: 'cpu',
         device: 'a processor',
+        memoryBytes: 16e9,
         slots: 2,
         busy: 1,
         versions: { node: '20' },

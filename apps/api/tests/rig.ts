@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { CreateJob, type CurvePoint, type Job, type RouteName, routes, type Scope, lossNames } from '@kantor/contracts'
+import {
+  CreateJob,
+  type CurvePoint,
+  type Job,
+  lossNames,
+  type Route,
+  type RouteName,
+  routes,
+  type Scope,
+} from '@kantor/contracts'
 import { claimJob, createKey, type Database, type Fence, migrate, openDatabase, registerDataset } from '@kantor/db'
 import { createLogger } from '@kantor/runtime'
 import { type ObjectStore, openStore } from '@kantor/storage'
@@ -108,7 +117,8 @@ export async function openRig({
 
 /** The reply's JSON, checked against the route table: nothing missing, nothing of a wrong type, nothing more. */
 export function replyOf(name: RouteName, response: Answer): unknown {
-  const { reply, status } = routes[name]
+  const route: Route = routes[name]
+  const { reply, status } = route.dryRun?.status === response.statusCode ? route.dryRun : route
   if (response.statusCode !== status) throw new Error(`${name} answered ${response.statusCode}: ${response.body}`)
   if (!(reply instanceof z.ZodType)) throw new Error(`${name} answers bytes`)
   const body: unknown = response.json()

@@ -52,6 +52,14 @@ export function duration(seconds: number | null | undefined): string {
   return whole >= 60 ? `${Math.floor(whole / 60)}m ${two(whole % 60)}s` : `${whole}s`
 }
 
+/** `3.58 GiB`, `512 MiB`; a dash when unknown. */
+export function size(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined) return '–'
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
+  const unit = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)))
+  return `${Number((bytes / 2 ** (10 * unit)).toPrecision(3))} ${units[unit]}`
+}
+
 /** A figure with `digits` decimals; a dash when there is none. */
 export const figure = (value: number | null | undefined, digits = 4): string =>
   value === null || value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(digits)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Checkpoint, Job, Task, Worker } from '@kantor/contracts'
+import type { Checkpoint, Job, JobPlan, Task, Worker } from '@kantor/contracts'
 import { repoRoot } from '@kantor/runtime'
 import { probeTensorFlow } from './doctor/probe-tensorflow.js'
 import type { StackFile } from './stack/stack-file.js'
@@ -118,6 +118,23 @@ describe('kantor up', () => {
     expect(code).toBe(2)
     expect(stderr).toMatch(/batchSize/)
     expect(stderr).toMatch(/imageSize/)
+  })
+
+  test('a dry run shows what a job would take and what is unwise in it, and submits nothing', async () => {
+    const body = JSON.stringify({ preset: 'paper', spec: { dataset: 'mnist', objective: { kind: 'wgan-gp' } } })
+    const numJobs = async () =>
+      (JSON.parse((await kantor(['job', 'list', '--json'])).stdout) as { items: Job[] }).items.length
+    const before = await numJobs()
+    const told = await kantor(['job', 'submit', '-', '--dry-run'], body)
+    const { stdout } = await kantor(['job', 'submit', '-', '--dry-run', '--json', '--name', 'x'], body)
+    const planned = JSON.parse(stdout) as JobPlan
+
+    expect(told).toMatchObject({ code: 0, stdout: expect.stringMatching(/^memory +\d.* of .*iB$/m) })
+    expect(told.stdout).toMatch(/instead: \{"model":\{"critic":"dcgan-ln"\}\}/)
+    expect(planned.spec.dataset).toMatch(/^mnist@/)
+    expect(planned.estimate.parameters.generator).toBe(3_574_656)
+    expect(await kantor(['job', 'submit', '-', '--dry-run'], `[${body}]`)).toMatchObject({ code: 2 })
+    expect(await numJobs()).toBe(before)
   })
 
   test('a list of jobs is submitted at once; again with the same key it is not', async () => {

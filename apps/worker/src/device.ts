@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { availableParallelism, cpus } from 'node:os'
+import { availableParallelism, cpus, totalmem } from 'node:os'
 import { z } from 'zod'
 import { type Gpu, listGpus } from './gpus.js'
 import { compiled, trainerEnvironment, type TrainerDevice } from './trainer-process.js'
@@ -9,6 +9,8 @@ export interface Device extends TrainerDevice {
   name: string
   /** One attempt trains on each. Empty on a CPU, and where NVIDIA's tool is missing. */
   gpus: readonly Gpu[]
+  /** Of the smallest GPU, or of the host as far as this process may have it; null where nothing tells. */
+  memoryBytes: number | null
   versions: Record<string, string>
   /** What its self-test found; null when that failed. */
   determinism: 'bitwise' | 'best-effort' | null
@@ -70,12 +72,22 @@ export async function findDevice({ device: deviceClass, slots, xla }: DeviceWish
     threads,
     xla,
     gpus,
+    memoryBytes: deviceClass === 'gpu' ? smallest(gpus) : hostMemory(),
     name,
     versions: { node: process.versions.node, tensorflow: reply.tensorflow, tfjs: reply.tfjs },
     determinism: reply.determinism,
     failure: reply.failure,
   }
 }
+
+/** An attempt may get any of them. */
+function smallest(gpus: readonly Gpu[]): number | null {
+  const known = gpus.flatMap(({ memoryBytes }) => memoryBytes ?? [])
+  return known.length > 0 ? Math.min(...known) : null
+}
+
+/** A container may have less than its host; without a limit Node tells a huge number, or none. */
+const hostMemory = (): number => Math.min(totalmem(), process.constrainedMemory() || Infinity)
 
 function probe(device: TrainerDevice): Promise<ProbeReply> {
   return new Promise((resolve) => {

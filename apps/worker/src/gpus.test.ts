@@ -1,15 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
 import { GpuPool, listGpus, visibleGpus } from './gpus.js'
 
-const csv = '0, GPU-aaa1, NVIDIA H100 80GB HBM3\n1, GPU-bbb2, NVIDIA H100 80GB HBM3\n2, GPU-ccc3, Odd, Name\n'
+const csv =
+  '0, GPU-aaa1, 81559, NVIDIA H100 80GB HBM3\n1, GPU-bbb2, 81559, NVIDIA H100 80GB HBM3\n2, GPU-ccc3, [N/A], Odd, Name\n'
 const uuids = (visible: string | undefined) => visibleGpus(csv, visible).map(({ uuid }) => uuid)
 
 describe('visibleGpus', () => {
-  test('are all of them, with their names, unless CUDA_VISIBLE_DEVICES says otherwise', () => {
+  test('are all of them, with their names and memory, unless CUDA_VISIBLE_DEVICES says otherwise', () => {
     expect(visibleGpus(csv, undefined)).toEqual([
-      { uuid: 'GPU-aaa1', name: 'NVIDIA H100 80GB HBM3' },
-      { uuid: 'GPU-bbb2', name: 'NVIDIA H100 80GB HBM3' },
-      { uuid: 'GPU-ccc3', name: 'Odd, Name' },
+      { uuid: 'GPU-aaa1', name: 'NVIDIA H100 80GB HBM3', memoryBytes: 81559 * 2 ** 20 },
+      { uuid: 'GPU-bbb2', name: 'NVIDIA H100 80GB HBM3', memoryBytes: 81559 * 2 ** 20 },
+      { uuid: 'GPU-ccc3', name: 'Odd, Name', memoryBytes: null },
     ])
     expect(visibleGpus('', undefined)).toEqual([])
   })

@@ -1,48 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
 import { JobSpec } from '@kantor/contracts'
-import { planBudget } from './budget-plan.js'
 import { ProgressMeter } from './progress.js'
 import { packPoints } from './trainer/protocol.js'
 
 const aSpec = (over: object = {}) => JobSpec.parse({ dataset: 'toy@0123456789abcdef', seed: 1, ...over })
-const noBursts = { criticSteps: 5, warmup: { generatorSteps: 0 }, every: { generatorSteps: 0 } }
 
 const batch = (step: number, criticStep: number, elapsedSeconds: number, wEstimate = 0.5) => ({
   ...packPoints([{ step, criticStep, values: Float32Array.of(wEstimate, 0, 0, 0, 0) }]),
   epoch: 3,
   elapsedSeconds,
-})
-
-describe('planBudget', () => {
-  test("counts the authors' bursts: 25 first steps and every 500th", () => {
-    const spec = aSpec({ budget: { generatorSteps: 1001 } })
-
-    expect(planBudget(spec, 64 * 100_000)).toEqual({ steps: 1001, criticSteps: 27 * 100 + 974 * 5 })
-  })
-
-  test('25 epochs of Fashion-MNIST at batch 64 end after 4 097 generator steps', () => {
-    expect(planBudget(aSpec({ budget: { epochs: 25 } }), 60_000)).toEqual({ steps: 4097, criticSteps: 25 * 938 })
-  })
-
-  test('an epoch that ends within a burst cuts it short', () => {
-    const spec = aSpec({ schedule: noBursts, batchSize: 10, budget: { epochs: 2 } })
-
-    // 7 batches per epoch: 5 and 2.
-    expect(planBudget(spec, 65)).toEqual({ steps: 4, criticSteps: 14 })
-  })
-
-  test('the first limit reached ends', () => {
-    const spec = aSpec({ schedule: noBursts, batchSize: 10, budget: { epochs: 2, generatorSteps: 3 } })
-
-    expect(planBudget(spec, 65).steps).toBe(3)
-    expect(planBudget(aSpec({ budget: { seconds: 60 } }), 65).steps).toBeNull()
-  })
-
-  test('a budget too long to count is extrapolated', () => {
-    const plan = planBudget(aSpec({ schedule: noBursts, budget: { generatorSteps: 100_000_000 } }), 6400)
-
-    expect(plan).toEqual({ steps: 100_000_000, criticSteps: 500_000_000 })
-  })
 })
 
 describe('ProgressMeter', () => {

@@ -1,5 +1,4 @@
-import { type JobSpec, lossNames, type Progress } from '@kantor/contracts'
-import type { BudgetPlan } from './budget-plan.js'
+import { type BudgetPlan, type JobSpec, lossNames, type Progress } from '@kantor/contracts'
 import type { Points } from './trainer/protocol.js'
 
 /** Seconds of training that the rate is averaged over: long enough to smooth bursts of critic steps, short enough to follow a change. */

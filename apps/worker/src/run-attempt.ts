@@ -1,7 +1,7 @@
 // One attempt of one job, from claim to booking. Reads top to bottom.
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AppError, type Job, type Reason } from '@kantor/contracts'
+import { AppError, type Job, planBudget, type Reason } from '@kantor/contracts'
 import { DatasetChanged, pointDataset, prepareImages } from '@kantor/datasets'
 import {
   appendLog,
@@ -21,7 +21,6 @@ import {
 } from '@kantor/db'
 import { crashpoint, type Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
-import { planBudget } from './budget-plan.js'
 import { Intent, Interrupted, type Wish } from './intent.js'
 import { holdLease } from './lease.js'
 import { outlast } from './patience.js'

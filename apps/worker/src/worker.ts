@@ -35,11 +35,11 @@ export async function startWorker({ queue, slots: numSlots, device, ...rest }: W
   const preempt = new AbortController()
   const abandon = new AbortController()
   const shutdown: Shutdown = { preempt: preempt.signal, abandon: abandon.signal }
-  const { deviceClass, threads, xla, name, versions, determinism } = device
+  const { deviceClass, threads, xla, name, versions, determinism, memoryBytes } = device
   const gpus = new GpuPool(device.gpus)
   const unusable = device.failure ?? (await checkStore(rest.store, workerId)) ?? undefined
   const identity = { id: workerId, host: hostname(), pid: process.pid, deviceClass, device: name, slots: numSlots }
-  const register = () => registerWorker(db, { ...identity, versions, determinism, unusable })
+  const register = () => registerWorker(db, { ...identity, memoryBytes, versions, determinism, unusable })
   await register()
 
   const slots = new Slots(numSlots)

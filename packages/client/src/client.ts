@@ -53,8 +53,13 @@ type Method<N extends RouteName> = Routes[N] extends { params: unknown } | { bod
   ? (request: Request<N>) => Promise<Reply<N>>
   : (request?: Request<N>) => Promise<Reply<N>>
 
+/** With `dryRun` in its query a method answers what would come of the request. */
+type DryRun<N extends RouteName> = Routes[N] extends { dryRun: { reply: infer R } }
+  ? (request: Request<N> & { query: { dryRun: 'true' } }) => Promise<Output<R>>
+  : unknown
+
 /** One method per route, named as in the table. Every method rejects with a ClientError. */
-export type Client = { readonly [N in RouteName]: Method<N> }
+export type Client = { readonly [N in RouteName]: DryRun<N> & Method<N> }
 
 type QueryPart = string | number | readonly string[] | undefined
 interface AnyRequest {

@@ -48,6 +48,7 @@ export const runtimeCatalogue = {
   tensors: 'tensors that the trainer holds (every 50 steps): growth is a leak',
 } as const
 
+export const everyStepNames = Object.keys(everyStep)
 export const diagnosticCatalogue = { ...everyStep, ...nowAndThen, ...runtimeCatalogue }
 export type DiagnosticName = keyof typeof diagnosticCatalogue
 

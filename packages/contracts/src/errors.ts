@@ -66,11 +66,15 @@ export const FieldError = z.object({
     'dataset-too-small',
     'checkpoint-not-found',
     'quota-exceeded',
+    'resource-limit',
     'invalid',
   ]),
   message: z.string(),
   /** What to write instead. */
   hint: z.string().optional(),
+  /** With `resource-limit`: bytes of memory that it would take, and that it may. */
+  estimated: z.number().optional(),
+  limit: z.number().optional(),
 })
 export type FieldError = z.infer<typeof FieldError>
 export type FieldErrorCode = FieldError['code']

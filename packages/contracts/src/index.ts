@@ -13,7 +13,11 @@ export {
 } from './archives.js'
 export { CheckpointChoice } from './archive-routes.js'
 export { Attempt } from './attempts.js'
-export { operationsPerGeneratorStep } from './cost.js'
+export { type BudgetPlan, criticStepsOf, planBudget, roughBudget } from './budget-plan.js'
+export { estimateMemory, type MemoryEstimate, type Sized } from './cost/memory.js'
+export { networkCosts } from './cost/networks.js'
+export { operationsOf, operationsPerGeneratorStep, penaltiesOf } from './cost/operations.js'
+export { storageOf } from './cost/storage.js'
 export { comparedKeys, CurveItem, CurvesQuery, CurvesReply, MAX_CURVES } from './curves-query.js'
 export {
   CurveAggregate,
@@ -85,6 +89,7 @@ export {
 } from './objectives.js'
 export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
 export { eventFileName } from './outlet-routes.js'
+export { Estimate, JobPlan } from './plan.js'
 export { Reason, reasonCatalogue, remedyOf } from './reasons.js'
 export {
   type BodyLimit,

@@ -31,6 +31,7 @@ describe('job spec', () => {
       batchSize: 64,
       precision: 'float32',
       lowerings: 'measured',
+      heldOut: 0,
       budget: { generatorSteps: 10_000 },
       sampling: { every: 500, count: 64 },
       checkpoint: { everySteps: 500, everySeconds: 300, keep: 3 },

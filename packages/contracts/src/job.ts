@@ -75,7 +75,19 @@ export const ImportedFrom = z
   .meta({ id: 'ImportedFrom' })
 export type ImportedFrom = z.infer<typeof ImportedFrom>
 
-export const Lint = z.object({ code: z.string(), pointer: z.string(), message: z.string() })
+/** Something in a spec that is legal and probably not meant. */
+export const Lint = z
+  .object({
+    code: z.string(),
+    /** RFC 6901, into the body of `POST /jobs`. */
+    pointer: z.string(),
+    message: z.string(),
+    /** Where it is known from: a paper and its section, a thread, a page of the documentation. Jobs of earlier releases lack it. */
+    citation: z.string().nullable().default(null),
+    /** What to write instead: an RFC 7396 merge patch of the spec; null where there is no single answer. */
+    suggestion: z.record(z.string(), z.unknown()).nullable().default(null),
+  })
+  .meta({ id: 'Lint' })
 export type Lint = z.infer<typeof Lint>
 
 /** What keeps a queued job from starting, the most lasting cause first. */

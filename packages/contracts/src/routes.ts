@@ -12,6 +12,7 @@ import { JobList, JobListQuery } from './job-list.js'
 import type { Scope } from './keys.js'
 import { LogQuery, LogReply } from './logs.js'
 import { outletRoutes } from './outlet-routes.js'
+import { JobPlan } from './plan.js'
 import { pointRoutes } from './point-routes.js'
 import { taskRoutes } from './task-routes.js'
 import { sweepRoutes } from './sweep-routes.js'
@@ -41,6 +42,8 @@ export interface Route {
   status: number
   /** A JSON schema, or the media type of a reply of bytes or of server-sent events. */
   reply: z.ZodType | 'image/png' | 'application/octet-stream' | 'application/zip' | 'text/event-stream'
+  /** What is answered instead with `dryRun=true` in the query: then nothing is stored, and nothing is done. */
+  dryRun?: { status: number; reply: z.ZodType }
   /** Other forms of the same reply, which `format` in the query asks for. */
   replyAlso?: readonly ('text/csv' | 'application/x-ndjson' | 'application/vnd.apache.parquet')[]
   /** Bytes that are made while they are sent: their size and hash are not known before, and a client gets them as a stream. */
@@ -89,10 +92,12 @@ export const routes = {
     method: 'POST',
     path: '/jobs',
     scope: 'submit',
-    summary: 'Submit a training job',
+    summary: 'Submit a training job; with `dryRun=true` only tell what would come of it',
+    query: z.strictObject({ dryRun: z.enum(['true', 'false']).default('false') }),
     body: CreateJob,
     status: 201,
     reply: Job,
+    dryRun: { status: 200, reply: JobPlan },
   },
   createJobs: {
     method: 'POST',

@@ -14,6 +14,8 @@ export const Worker = z
     deviceClass: z.enum(['cpu', 'gpu']),
     /** What the device calls itself. */
     device: z.string(),
+    /** Of a GPU its own, else the host's; null where nothing tells. A job that needs more is refused when it is submitted. */
+    memoryBytes: z.int().nullable(),
     /** Jobs that it trains at once, and how many it trains now. */
     slots: z.int(),
     busy: z.int(),

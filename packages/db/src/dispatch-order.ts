@@ -7,6 +7,9 @@ const TICKET_SECONDS = 20
 /** Whether the newest ticket of a `job` row still counts. */
 export const ticketCounts = `coalesce(job.ticketed_at > clock_timestamp() - make_interval(secs => ${TICKET_SECONDS}), false)`
 
+/** Stands for a job that is not there: ids of ours are UUIDv7. */
+export const newcomerId = 'ffffffff-ffff-4fff-bfff-ffffffffffff'
+
 /**
  * Every queued job in the order in which jobs start: priority; then fair share, a key's next job standing behind as many of each other
  * key's as that key has running and queued before it; then age. So a sweep of thousands delays another key's first job by one job.
@@ -15,12 +18,19 @@ export const ticketCounts = `coalesce(job.ticketed_at > clock_timestamp() - make
  * nobody's way, other jobs of their key included.
  * Common table expressions, to follow `WITH`. Of equal priority, jobs whose ticket is out come first: only a more urgent job overtakes one.
  */
-export const orderedQueue = `running AS (
+export const orderedQueue = orderedWith('')
+
+/** The same with one more job in it, of a device, a priority and a key: parameters $1 to $3. It is the youngest. */
+export const orderedWithOneMore = orderedWith(`UNION ALL
+      SELECT '${newcomerId}'::uuid, $1, $2::int, 'infinity', coalesce($3, ''), NULL, false, false`)
+
+function orderedWith(more: string): string {
+  return `running AS (
     SELECT coalesce(key_id, '') AS key, count(*) AS n FROM job WHERE lease_until IS NOT NULL GROUP BY 1
   ), queued AS (
     SELECT id, device, priority, created_at, coalesce(key_id, '') AS key, sweep_id, ${ticketCounts} AS ticketed,
       coalesce(not_before > clock_timestamp(), false) AS backing_off
-    FROM job WHERE state = 'queued'
+    FROM job WHERE state = 'queued' ${more}
   ), paced AS (
     SELECT id FROM (
       SELECT queued.id, max_running - coalesce(n, 0) AS room, row_number() OVER (
@@ -39,3 +49,4 @@ export const orderedQueue = `running AS (
       LATERAL (SELECT coalesce(running.n, 0) + place AS share) AS shared,
       LATERAL (SELECT backing_off OR paced OR coalesce(share > api_key.max_running, false) AS held_back) AS limited
   )`
+}

@@ -79,13 +79,15 @@ export {
 export { DatabaseUnusable } from './server-check.js'
 export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
 export { createSweep, getSweep, listSweeps, type NewSweep, trialsFor } from './sweeps.js'
+export { type MeasuredAttempt, measuredAttempts } from './speeds.js'
 export { listTrials } from './trials.js'
 export { readJobUsage, readUsage } from './usage.js'
 export { askJob, type Asked, refusal, setArchived } from './verbs.js'
-export { holdQueue, whyWaiting } from './waiting.js'
+export { holdQueue, type Newcomer, whyItWouldWait, whyWaiting } from './waiting.js'
 export {
   type DeviceClass,
   heartbeatWorker,
+  largestMemory,
   listWorkers,
   type NewWorker,
   registerWorker,

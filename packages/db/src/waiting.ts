@@ -1,6 +1,6 @@
 import type { Waiting, WaitingReason } from '@kantor/contracts'
 import { type Database, transaction, type Transaction } from './database.js'
-import { orderedQueue } from './dispatch-order.js'
+import { newcomerId, orderedQueue, orderedWithOneMore } from './dispatch-order.js'
 import { countSlots, type Slots } from './fleet.js'
 import type { DeviceClass } from './workers.js'
 
@@ -62,10 +62,22 @@ export function holdQueue(db: Database): (jobIds: string[]) => Promise<Map<strin
   }
 }
 
-const readQueue = (db: Database): Promise<Queue> =>
+/** A job that may come. */
+export interface Newcomer {
+  device: Place['device']
+  priority: number
+  keyId: string | null
+}
+
+/** Where it would stand in the queue now, and what it would wait for. */
+export async function whyItWouldWait(db: Database, newcomer: Newcomer): Promise<Waiting> {
+  return explain(await readQueue(db, newcomer), [newcomerId]).get(newcomerId)!
+}
+
+const readQueue = (db: Database, newcomer?: Newcomer): Promise<Queue> =>
   transaction(db, async (tx) => {
     const { rows } = await tx.query<{ places: string | null }>(
-      `WITH ${orderedQueue}, counted AS (
+      `WITH ${newcomer ? orderedWithOneMore : orderedQueue}, counted AS (
          SELECT *, count(*) FILTER (WHERE NOT held_back AND device <> 'gpu') OVER before AS cpu,
            count(*) FILTER (WHERE NOT held_back AND device <> 'cpu') OVER before AS gpu,
            count(*) FILTER (WHERE NOT held_back) OVER before AS any
@@ -74,6 +86,7 @@ const readQueue = (db: Database): Promise<Queue> =>
        SELECT string_agg(concat_ws(' ', id, device, held_back, backing_off, paced,
          CASE device WHEN 'cpu' THEN cpu WHEN 'gpu' THEN gpu ELSE "any" END), E'\n') AS places
        FROM counted`,
+      newcomer ? [newcomer.device, newcomer.priority, newcomer.keyId] : [],
     )
     const lines = rows[0]!.places?.split('\n') ?? []
     return {

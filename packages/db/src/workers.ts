@@ -10,6 +10,8 @@ export interface NewWorker {
   deviceClass: DeviceClass
   /** What the device calls itself. */
   device: string
+  /** Of a GPU its own memory, else the host's; absent where nothing tells. */
+  memoryBytes?: number | null
   /** Jobs that it trains at once. */
   slots: number
   versions: Record<string, string>
@@ -27,11 +29,11 @@ export async function registerWorker(db: Database, worker: NewWorker): Promise<v
   await query(db, `DELETE FROM worker WHERE heartbeat_at < now() - interval '1 day'`)
   await query(
     db,
-    `INSERT INTO worker (id, host, pid, device_class, device, slots, versions, determinism, unusable)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    `INSERT INTO worker (id, host, pid, device_class, device, slots, versions, determinism, unusable, memory_bytes)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      ON CONFLICT (id) DO UPDATE SET host = excluded.host, pid = excluded.pid, device_class = excluded.device_class,
        device = excluded.device, slots = excluded.slots, versions = excluded.versions, determinism = excluded.determinism,
-       unusable = excluded.unusable, heartbeat_at = now()`,
+       unusable = excluded.unusable, memory_bytes = excluded.memory_bytes, heartbeat_at = now()`,
     [
       worker.id,
       worker.host,
@@ -42,6 +44,7 @@ export async function registerWorker(db: Database, worker: NewWorker): Promise<v
       worker.versions,
       worker.determinism ?? null,
       worker.unusable ?? null,
+      worker.memoryBytes ?? null,
     ],
   )
 }
@@ -65,7 +68,7 @@ interface WorkerRow extends Omit<Worker, 'registeredAt' | 'message'> {
 const toWorker = ({ unusable, registeredAt, ...row }: WorkerRow): Worker =>
   Worker.parse({ ...row, message: unusable, registeredAt: registeredAt.toISOString() })
 
-const columns = `id, host, device_class AS "deviceClass", device, slots, versions, determinism, unusable, registered_at AS "registeredAt",
+const columns = `id, host, device_class AS "deviceClass", device, memory_bytes::float8 AS "memoryBytes", slots, versions, determinism, unusable, registered_at AS "registeredAt",
   (SELECT count(*)::int FROM job WHERE worker_id = worker.id AND lease_until IS NOT NULL) AS busy,
   greatest(0, round(extract(epoch FROM clock_timestamp() - heartbeat_at)::numeric, 1))::float8 AS "heartbeatAgeSeconds",
   CASE WHEN heartbeat_at <= clock_timestamp() - make_interval(secs => ${LIVE_SECONDS}) THEN 'offline'
@@ -88,6 +91,18 @@ export async function setDraining(db: Database, id: string, draining: boolean): 
   ])
   if (!row) throw new AppError('not-found', `there is no worker ${id}; GET /workers lists them`)
   return toWorker(row)
+}
+
+/** The most memory that a fit worker of each device class told of in the last day; null where none did. */
+export async function largestMemory(db: Database): Promise<Record<DeviceClass, number | null>> {
+  const rows = await query<{ deviceClass: DeviceClass; bytes: number | null }>(
+    db,
+    `SELECT device_class AS "deviceClass", max(memory_bytes)::float8 AS bytes FROM worker
+     WHERE unusable IS NULL AND heartbeat_at > clock_timestamp() - interval '1 day' GROUP BY device_class`,
+  )
+  const largest: Record<DeviceClass, number | null> = { cpu: null, gpu: null }
+  for (const { deviceClass, bytes } of rows) largest[deviceClass] = bytes
+  return largest
 }
 
 export async function removeWorker(db: Database, id: string): Promise<void> {

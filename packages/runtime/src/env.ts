@@ -60,6 +60,8 @@ const variables = z.object({
   KANTOR_RATE_LIMIT: whole(0, 1_000_000).default(5000),
   // Of an archive; it lies in the data directory twice while it is read.
   KANTOR_IMPORT_MIB: whole(1, 1_048_576).default(2048),
+  // Beyond any single device of today; a job that needs more is a slip of the pen.
+  KANTOR_MEMORY_GIB: whole(1, 1_000_000).default(80),
   KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
   KANTOR_SLOTS: whole(1, 64).default(1),
@@ -111,6 +113,8 @@ const meanings: Partial<Record<keyof typeof variables.shape, string>> = {
   KANTOR_TRUSTED_PROXIES: 'addresses or ranges whose X-Forwarded-For is believed, with commas between',
   KANTOR_RATE_LIMIT: 'requests per second of one key, or of one address without a key; 0 to 1 000 000',
   KANTOR_IMPORT_MIB: 'mebibytes of an archive that `POST /jobs/import` takes, 1 to 1 048 576',
+  KANTOR_MEMORY_GIB:
+    'a job that is estimated to need more is refused, as long as no worker has told what its device has; GiB',
   KANTOR_LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
   KANTOR_DEVICE: 'cpu or gpu: what a worker trains on; it ends when there is no GPU and one is asked for',
   KANTOR_SLOTS: 'jobs that a worker trains at once, 1 to 64; one per GPU',
@@ -164,6 +168,8 @@ export interface Env {
   webhookPrivate: boolean
   /** Of an archive that is imported, at most. */
   importMebibytes: number
+  /** What a device is taken to have while no worker has told. */
+  memoryBytes: number
   /** Absent: no metrics, no bull-board. 0 means any free port. */
   adminPort?: number
   bullBoard: boolean
@@ -272,6 +278,7 @@ function typed(data: z.infer<typeof variables>): Env {
     hosts: data.KANTOR_HOSTS,
     trustedProxies: data.KANTOR_TRUSTED_PROXIES,
     rateLimit: data.KANTOR_RATE_LIMIT,
+    memoryBytes: data.KANTOR_MEMORY_GIB * 2 ** 30,
     webhookPrivate: data.KANTOR_WEBHOOK_PRIVATE === 'on',
     importMebibytes: data.KANTOR_IMPORT_MIB,
     ...(data.KANTOR_ADMIN_PORT !== undefined && { adminPort: data.KANTOR_ADMIN_PORT }),

@@ -2,6 +2,7 @@ import { routes } from '@kantor/contracts'
 import { appendAudit, type Database, type NewAuditEntry } from '@kantor/db'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ApiDeps } from '../deps.js'
+import { isDryRun } from '../register.js'
 
 /** What a client reads in its bytes is shown to it all day; a whole file that leaves is told. */
 const isDownload = (route: (typeof routes)[keyof typeof routes]) =>
@@ -28,7 +29,7 @@ export function useAudit(app: FastifyInstance, { db }: Pick<ApiDeps, 'db'>): voi
 function entryOf(request: FastifyRequest, reply: FastifyReply): NewAuditEntry | null {
   const { caller, routeOptions, method } = request
   const action = actions.get(`${method} ${routeOptions.url}`)
-  if (!caller || action === undefined || reply.statusCode === 304) return null
+  if (!caller || action === undefined || reply.statusCode === 304 || isDryRun(action, request.query)) return null
   const made = reply.getHeader('location')
   const { id } = (request.params ?? {}) as { id?: string }
   const target = typeof made === 'string' ? made.split('/').at(-1)! : (id ?? null)

@@ -4,18 +4,21 @@ import { countJobs, type Database, getJob, holdQueue, listAttempts, listEvents, 
 import type { FastifyInstance } from 'fastify'
 import { sendJob } from '../entity-tag.js'
 import { register } from '../register.js'
-import { refuseWithDatasets, type Submission, submitJobs } from '../submit-job.js'
+import { planJob } from '../plan-job.js'
+import { refuseWithMore, type Submission } from '../resolve-jobs.js'
+import { submitJobs } from '../submit-job.js'
 
 export function jobRoutes(app: FastifyInstance): void {
   const whyWaiting = holdQueue(app.deps.db)
-  // Attached: what is wrong with a dataset is told together with the rest.
+  // Attached: what is wrong with a dataset, or too much for any device, is told together with the rest.
   register(
     app,
     'createJob',
-    async ({ body, actor, keyId, quotas, db, request, reply }) => {
+    async ({ query, body, by, db, request, reply }) => {
       if (request.validationError)
-        throw await refuseWithDatasets(db, [{ body: request.body, pointer: '' }], request.validationError)
-      const [job] = await submitJobs(db, [{ body, pointer: '' }], { actor, keyId, quotas })
+        throw await refuseWithMore(db, [{ body: request.body, pointer: '' }], request.validationError, by)
+      if (query.dryRun === 'true') return planJob(db, body, by)
+      const [job] = await submitJobs(db, [{ body, pointer: '' }], by)
       reply.header('location', `/jobs/${job!.id}`)
       return job!
     },
@@ -29,10 +32,10 @@ export function jobRoutes(app: FastifyInstance): void {
   register(
     app,
     'createJobs',
-    async ({ body, actor, keyId, quotas, db, request }) => {
+    async ({ body, by, db, request }) => {
       if (request.validationError)
-        throw await refuseWithDatasets(db, inBatch(jobsIn(request.body)), request.validationError)
-      return { items: await submitJobs(db, inBatch(body.jobs), { actor, keyId, quotas }) }
+        throw await refuseWithMore(db, inBatch(jobsIn(request.body)), request.validationError, by)
+      return { items: await submitJobs(db, inBatch(body.jobs), by) }
     },
     {
       attachValidation: true,

@@ -14,7 +14,7 @@ import type { FastifyInstance } from 'fastify'
 import { actOnJobs } from '../act-on-jobs.js'
 import { toCsv } from '../csv.js'
 import { register } from '../register.js'
-import type { Submitter } from '../submit-job.js'
+import type { Submitter } from '../resolve-jobs.js'
 import { submitSweep } from '../submit-sweep.js'
 
 const DEFAULT_LIMIT = 50
@@ -27,10 +27,10 @@ export function sweepRoutes(app: FastifyInstance): void {
   register(
     app,
     'createSweep',
-    async ({ body, actor, keyId, quotas, db, reply }) => {
+    async ({ body, by, db, reply }) => {
       // A thousand trials take some 50 ms to check; others get their turn before.
       await setImmediate()
-      const sweep = await submitSweep(db, body, { actor, keyId, quotas })
+      const sweep = await submitSweep(db, body, by)
       reply.header('location', `/sweeps/${sweep.id}`)
       return sweep
     },
@@ -53,13 +53,9 @@ export function sweepRoutes(app: FastifyInstance): void {
     return format === 'json' ? page : reply.type('text/csv; charset=utf-8').send(trialsCsv(sweep, page.items))
   })
 
-  register(app, 'pauseSweep', ({ params, body, actor, keyId, quotas, db }) =>
-    actOnSweep(db, params.id, { verb: 'pause', ...body }, { actor, keyId, quotas }),
-  )
+  register(app, 'pauseSweep', ({ params, body, by, db }) => actOnSweep(db, params.id, { verb: 'pause', ...body }, by))
   for (const name of Object.keys(plain) as (keyof typeof plain)[]) {
-    register(app, name, ({ params, actor, keyId, quotas, db }) =>
-      actOnSweep(db, params.id, { verb: plain[name] }, { actor, keyId, quotas }),
-    )
+    register(app, name, ({ params, by, db }) => actOnSweep(db, params.id, { verb: plain[name] }, by))
   }
 }
 

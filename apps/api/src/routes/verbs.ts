@@ -28,14 +28,11 @@ export function verbRoutes(app: FastifyInstance): void {
     return { id: params.id, deleted: true as const }
   })
 
-  register(app, 'retryJob', async ({ params, actor, keyId, quotas, db, reply }) =>
-    located(await retryJob(db, params.id, { actor, keyId, quotas }), reply),
-  )
+  register(app, 'retryJob', async ({ params, by, db, reply }) => located(await retryJob(db, params.id, by), reply))
   register(
     app,
     'forkJob',
-    async ({ params, body, actor, keyId, quotas, db, reply }) =>
-      located(await forkJob(db, params.id, body, { actor, keyId, quotas }), reply),
+    async ({ params, body, by, db, reply }) => located(await forkJob(db, params.id, body, by), reply),
     {
       preValidation: async (request) => {
         const { id } = request.params as { id: string }
@@ -44,8 +41,8 @@ export function verbRoutes(app: FastifyInstance): void {
     },
   )
 
-  register(app, 'actOnJobs', async ({ body, actor, keyId, quotas, db, afterwards }) => {
-    const answer = await actOnJobs(db, body, { actor, keyId, quotas })
+  register(app, 'actOnJobs', async ({ body, by, db, afterwards }) => {
+    const answer = await actOnJobs(db, body, by)
     const deleted = body.action === 'delete' ? answer.results.filter(({ ok }) => ok) : []
     for (const { id } of deleted) afterwards(() => removeObjects(app.deps, id))
     return answer

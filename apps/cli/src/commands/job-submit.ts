@@ -5,11 +5,13 @@ import { Failure } from '../failure.js'
 import { note, print, printJson } from '../output.js'
 import { connect } from '../settings.js'
 import { follow } from '../watch.js'
+import { findingLine, planTable } from './plan-table.js'
 
 interface Options {
   name?: string
   wait?: boolean
   idempotencyKey?: string
+  dryRun?: boolean
   json?: boolean
 }
 
@@ -20,24 +22,34 @@ export function submit(): Command {
     .argument('<file>', 'JSON body of POST /jobs, or a list of such bodies, or - for stdin')
     .option('--name <name>', 'instead of the name in the file')
     .option('--idempotency-key <key>', 'repeated with the same key and file, it submits once and prints the same ids')
+    .option('--dry-run', 'store nothing: show the resolved spec, what it takes, how long, and what is unwise in it')
     .option('--wait', 'follow the job to its end; exit 1 when it does not succeed')
     .addOption(new Option('--json', 'one JSON document on stdout'))
     .action(async (file: string, options: Options, command: Command) => {
       const content = await readJson(file)
-      if (Array.isArray(content)) await submitBatch(content, options, command)
+      if (options.dryRun) await plan(content, options, command)
+      else if (Array.isArray(content)) await submitBatch(content, options, command)
       else await submitOne(content, options, command)
     })
 }
 
 const once = ({ idempotencyKey }: Options) => (idempotencyKey === undefined ? {} : { idempotencyKey })
 
-async function submitOne(body: object, options: Options, command: Command): Promise<void> {
+const bodyOf = (content: object, { name }: Options) => ({ ...content, ...(name !== undefined && { name }) }) as never
+
+async function plan(content: object, options: Options, command: Command): Promise<void> {
+  if (Array.isArray(content)) throw new Failure('usage', '--dry-run takes one job, not a list')
+  if (options.wait) throw new Failure('usage', '--dry-run submits nothing that could be waited for: leave --wait')
+  const { client } = await connect(command)
+  const planned = await client.createJob({ body: bodyOf(content, options), query: { dryRun: 'true' } })
+  if (options.json) printJson(planned)
+  else print(planTable(planned))
+}
+
+async function submitOne(content: object, options: Options, command: Command): Promise<void> {
   const { client, url } = await connect(command)
-  const created = await client.createJob({
-    body: { ...body, ...(options.name !== undefined && { name: options.name }) } as never,
-    ...once(options),
-  })
-  for (const { pointer, message } of created.lint) note(`note: ${pointer}: ${message}`)
+  const created = await client.createJob({ body: bodyOf(content, options), ...once(options) })
+  for (const finding of created.lint) note(findingLine(finding))
   note(`${created.name} is ${created.state}: ${url}/ui/jobs/${created.id}`)
   if (!options.wait) return options.json ? printJson(created) : print(created.id)
   if (!options.json) print(created.id)

@@ -5,7 +5,7 @@ import { repoRoot } from '@kantor/runtime'
 import type { Worker } from '@kantor/contracts'
 import { Command, Option } from 'commander'
 import { exitCodes } from '../failure.js'
-import { duration, note, print, printJson, table } from '../output.js'
+import { duration, note, print, printJson, size, table } from '../output.js'
 import { connect, databaseUrlFor, globalsOf, settings } from '../settings.js'
 
 /** `kantor worker`: one more worker, on the services that the environment names or on the local stack's; below it, the fleet. */
@@ -44,11 +44,12 @@ function list(): Command {
         one.host,
         one.state,
         `${one.deviceClass} (${one.device})`,
+        size(one.memoryBytes),
         `${one.busy}/${one.slots}`,
         one.determinism ?? '–',
         duration(one.heartbeatAgeSeconds),
       ])
-      print(table(['ID', 'HOST', 'STATE', 'DEVICE', 'BUSY', 'DETERMINISM', 'HEARTBEAT'], rows, [4, 6]))
+      print(table(['ID', 'HOST', 'STATE', 'DEVICE', 'MEMORY', 'BUSY', 'DETERMINISM', 'HEARTBEAT'], rows, [4, 5, 7]))
       for (const { id, message } of items) if (message !== null) note(`${id}: ${message}`)
     })
 }

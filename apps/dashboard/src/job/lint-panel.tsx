@@ -8,13 +8,37 @@ export function LintPanel({ lint }: { lint: Lint[] }) {
   return (
     <Section title="Advice on this spec">
       <ul className={styles['list']}>
-        {lint.map(({ code, pointer, message }) => (
+        {lint.map(({ code, pointer, message, citation, suggestion }) => (
           <li key={`${code} ${pointer}`}>
             <code>{pointer}</code>
-            <span>{message}</span>
+            <span>
+              {message}
+              {citation !== null && <Citation text={citation} />}
+            </span>
+            {suggestion !== null && (
+              <span className={styles['instead']}>
+                instead <code>{JSON.stringify(suggestion)}</code>
+              </span>
+            )}
           </li>
         ))}
       </ul>
     </Section>
+  )
+}
+
+/** A thread is a link, a paper is not. */
+function Citation({ text }: { text: string }) {
+  const url = /^https:\/\/\S+$/.test(text) ? text : null
+  return (
+    <cite className={styles['citation']}>
+      {url === null ? (
+        text
+      ) : (
+        <a href={url} target="_blank" rel="noreferrer">
+          {url.replace('https://', '')}
+        </a>
+      )}
+    </cite>
   )
 }

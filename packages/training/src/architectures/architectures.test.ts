@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { CriticKind, GeneratorKind, IMAGE_SIZES, Model, type Model as ModelSpec } from '@kantor/contracts'
+import { CriticKind, GeneratorKind, IMAGE_SIZES, Model, type Model as ModelSpec, networkCosts } from '@kantor/contracts'
 import { buildNetworks } from './index.js'
 import type { Layer } from './layer.js'
 import { fromTorch, sizeOf, toTorch } from './parameter.js'
@@ -8,6 +8,9 @@ const networks = (model: Partial<ModelSpec>, channels = 3) => buildNetworks({ ..
 
 const numTrained = ({ parameters }: Layer) =>
   parameters.filter(({ role }) => role !== 'running').reduce((n, { torchShape }) => n + sizeOf(torchShape), 0)
+
+const numRunning = ({ parameters }: Layer) =>
+  parameters.filter(({ role }) => role === 'running').reduce((n, { torchShape }) => n + sizeOf(torchShape), 0)
 
 const names = ({ parameters }: Layer) => parameters.map(({ name }) => name)
 
@@ -23,6 +26,22 @@ describe('networks', () => {
     expect(numTrained(networks({ generator: 'mlp', generatorFilters: 512 }).generator)).toBe(6_880_768)
     expect(numTrained(networks({ imageSize: 32 }, 1).generator)).toBe(1_066_880)
     expect(numTrained(networks({ imageSize: 32 }, 1).critic)).toBe(661_248)
+  })
+
+  test.each(IMAGE_SIZES)('cost at %i pixels what estimates reckon with', (imageSize) => {
+    const small = { imageSize, generatorFilters: 6, criticFilters: 5, latentSize: 3, extraLayers: 2 }
+    for (const generator of GeneratorKind.options) {
+      for (const critic of CriticKind.options) {
+        const model = { ...small, generator, critic }
+        const built = networks(model)
+        for (const [name, cost] of Object.entries(networkCosts(model, 3)) as [
+          'generator' | 'critic',
+          { weights: number; statistics: number },
+        ][]) {
+          expect([cost.weights, cost.statistics]).toEqual([numTrained(built[name]), numRunning(built[name])])
+        }
+      }
+    }
   })
 
   test('carry the authors’ names, in the order of their modules', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { operationsPerGeneratorStep } from './cost.js'
-import { JobSpec } from './job-spec.js'
+import { operationsPerGeneratorStep } from './operations.js'
+import { JobSpec } from '../job-spec.js'
 
 const operations = (changes: object = {}, channels = 3) =>
   operationsPerGeneratorStep(JobSpec.parse({ dataset: 'x@000000000000', seed: 1, ...changes }), channels)

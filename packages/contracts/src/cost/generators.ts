@@ -1,0 +1,61 @@
+import type { GeneratorKind } from '../architectures.js'
+import { activation, batchNorm, bias, dense, doubling, keeping, type LayerCost, type Norm, repeated } from './layers.js'
+
+export interface GeneratorShape {
+  imageSize: number
+  channels: number
+  filters: number
+  extraLayers: number
+  latentSize: number
+}
+
+/** Sizes from 4 × 4 up to half the image. */
+function sizesOf({ imageSize }: GeneratorShape): number[] {
+  const sizes: number[] = []
+  for (let size = 4; size < imageSize; size *= 2) sizes.push(size)
+  return sizes
+}
+
+/** The authors halve ngf before they double it, once per halving of the image: an odd one loses its last filter. */
+const halvingWidths = (shape: GeneratorShape): number[] =>
+  sizesOf(shape).map((size) => Math.floor(shape.filters / 2) * (shape.imageSize / size))
+
+const oneWidth = (shape: GeneratorShape): number[] => sizesOf(shape).map(() => shape.filters)
+
+function dcgan(shape: GeneratorShape, widths: number[], norm: Norm | null): LayerCost[] {
+  const { imageSize, channels, latentSize, extraLayers } = shape
+  const after = (width: number, size: number): LayerCost[] => [
+    ...(norm ? [norm(width, size)] : []),
+    activation(width * size ** 2),
+  ]
+  const layers: LayerCost[] = []
+  sizesOf(shape).forEach((size, k) => {
+    const to = widths[k] as number
+    const from = widths[k - 1]
+    layers.push(
+      from === undefined ? dense({ from: latentSize, to: 16 * to }, { bias: false }) : doubling({ from, to }, size),
+    )
+    layers.push(...after(to, size))
+  })
+  const width = widths.at(-1) as number
+  layers.push(...repeated(extraLayers, [keeping(width, imageSize / 2), ...after(width, imageSize / 2)]))
+  return [...layers, doubling({ from: width, to: channels }, imageSize), activation(channels * imageSize ** 2)]
+}
+
+function mlp({ imageSize, channels, latentSize, filters }: GeneratorShape): LayerCost[] {
+  const hidden = dense({ from: filters, to: filters }, { bias: true })
+  return [
+    dense({ from: latentSize, to: filters }, { bias: true }),
+    activation(filters),
+    ...repeated(2, [hidden, activation(filters)]),
+    dense({ from: filters, to: channels * imageSize ** 2 }, { bias: true }),
+  ]
+}
+
+export const generators: Record<GeneratorKind, (shape: GeneratorShape) => LayerCost[]> = {
+  dcgan: (shape) => dcgan(shape, halvingWidths(shape), batchNorm),
+  'dcgan-nobn': (shape) => dcgan(shape, halvingWidths(shape), null),
+  'dcgan-constant': (shape) => dcgan(shape, oneWidth(shape), null),
+  mlp,
+  shift: ({ channels }) => [bias(channels)],
+}
