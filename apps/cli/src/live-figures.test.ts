@@ -30,6 +30,7 @@ function aView({ points, attempt = 1, resolution = 1, progress = null }: Given):
       importedFrom: null,
       archivedAt: null,
       sweepId: null,
+      health: null,
       trial: null,
       worker: 'w',
       determinism: 'bitwise',

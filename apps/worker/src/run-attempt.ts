@@ -14,6 +14,8 @@ import {
   finishAttempt,
   markRunning,
   noteAttempt,
+  noteHealth,
+  noteRemedy,
   quarantineCheckpoint,
   type Renewed,
   renewLease,
@@ -183,6 +185,8 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, s
         trainerLog.add('trainer', 'warn', obstacle === null ? 'goes on' : `stands still, waits for: ${obstacle}`)
         tell('event', () => noteAttempt(db, fence, noteOf(obstacle, detail ?? persister.outage)))
       },
+      onHealth: (health) => tell('critic health', () => noteHealth(db, fence, health)),
+      onRemedy: (remedy) => tell('remedy', () => noteRemedy(db, fence, remedy)),
       onPoints: (points) => meter.add(points),
       onCpuSeconds: (seconds) => (trainer.cpuSeconds = seconds),
       persist: (message) => persister.persist(message),

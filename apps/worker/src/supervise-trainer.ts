@@ -1,3 +1,4 @@
+import type { CriticHealth } from '@kantor/contracts'
 import type { Logger } from '@kantor/runtime'
 import type { Intent, Wish } from './intent.js'
 import { watchForStall } from './stall-watch.js'
@@ -17,6 +18,8 @@ export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage' | 'on
   stallSeconds: number
   onReady: (determinism: 'bitwise' | 'best-effort') => void
   onPoints: (points: Points) => void
+  onHealth: (health: CriticHealth) => void
+  onRemedy: (remedy: { step: number; message: string }) => void
   /** Training stands still for something, or, with null, goes on. */
   onObstacle: (obstacle: Obstacle | null, detail?: string) => void
   /** Processor time of the trainer so far. */
@@ -29,7 +32,7 @@ export interface SuperviseOptions extends Omit<TrainerOptions, 'onMessage' | 'on
 export async function superviseTrainer(
   options: SuperviseOptions,
 ): Promise<{ last: LastMessage | undefined; end: TrainerEnd }> {
-  const { intent, log, trainerLog, onReady, onPoints, onCpuSeconds, onObstacle, persist } = options
+  const { intent, log, trainerLog, onReady, onPoints, onCpuSeconds, onHealth, onObstacle, onRemedy, persist } = options
   let last: LastMessage | undefined
   let hungSeconds: number | null = null
   let batches = 0
@@ -51,6 +54,14 @@ export async function superviseTrainer(
         log.info({ step: message.step, determinism: message.determinism, pid: trainer.pid }, 'training')
         trainerLog.add('trainer', 'info', `training from step ${message.step} on, ${message.determinism}`)
         return onReady(message.determinism)
+      case 'health':
+        watch.progress()
+        trainerLog.add('trainer', 'info', `critic ${message.health.state}: ${message.health.reason}`)
+        return onHealth(message.health)
+      case 'remedy':
+        watch.progress()
+        trainerLog.add('trainer', 'warn', `remedy: ${message.message}`)
+        return onRemedy(message)
       case 'done':
       case 'failed':
         if (message.type === 'failed') {

@@ -36,6 +36,7 @@ export function judge(wish: Wish | undefined, last: LastMessage | undefined, end
   if (wish === 'lost') return null
   if (wish === 'cancel') return { to: 'cancelled', reason: 'user' }
   if (last?.type === 'done' && last.outcome === 'budget') return { to: 'succeeded', reason: 'budget_reached' }
+  if (last?.type === 'done' && last.outcome === 'critic_diverged') return { to: 'stopped', reason: 'critic_diverged' }
   if (last?.type === 'failed') return { ...failures[last.kind], message: explain(last) }
   if (wish === 'halt') return { to: 'paused', reason: 'user' }
   // Without an `end` there was no trainer yet, and so nothing to save. A trainer that died over it has neither paused nor stopped.

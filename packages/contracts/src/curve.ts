@@ -61,7 +61,12 @@ export const CurveSeries = z.object({
 })
 export type CurveSeries = z.infer<typeof CurveSeries>
 
-export const CurveMark = z.object({ step: z.int(), type: z.enum(['rollback', 'checkpoint', 'sample']) })
+export const CurveMark = z.object({
+  step: z.int(),
+  type: z.enum(['rollback', 'checkpoint', 'sample', 'health', 'remedy']),
+  /** What happened there, where the type does not say it all. */
+  message: z.string().optional(),
+})
 export type CurveMark = z.infer<typeof CurveMark>
 
 export const CurveAxis = z.enum(['gen_step', 'critic_step', 'wall'])

@@ -52,6 +52,7 @@ export {
   Problem,
 } from './errors.js'
 export { fieldErrors } from './field-errors.js'
+export { CriticHealth, type HealthRule, healthRules, HealthState, RISE_OVER, Trouble } from './health.js'
 export {
   CreateJob,
   type CreateJobInput,
@@ -91,6 +92,7 @@ export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
 export { eventFileName } from './outlet-routes.js'
 export { Estimate, JobPlan } from './plan.js'
 export { Reason, reasonCatalogue, remedyOf } from './reasons.js'
+export { Remedy } from './remedies.js'
 export {
   type BodyLimit,
   defaultBodyLimit,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { lossNames } from './curve.js'
+import { HealthState } from './health.js'
 import { Job, JobState } from './job.js'
 import { instant, text, wholeNumber } from './strings.js'
 
@@ -53,6 +54,8 @@ const JobField = z.enum(Object.keys(Job.shape) as [keyof Job, ...(keyof Job)[]])
 export const JobListQuery = z.strictObject({
   /** One state, or several with commas between. */
   state: z.string().transform(list).pipe(z.array(JobState)).optional(),
+  /** How the critic is doing: one state, or several with commas between. */
+  health: z.string().transform(list).pipe(z.array(HealthState)).optional(),
   /** Submitted with this key: its id or its name. */
   key: text(200).min(1).optional(),
   /** The trials of this sweep. */

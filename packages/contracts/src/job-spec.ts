@@ -4,6 +4,7 @@ import { lossNames } from './curve.js'
 import { DatasetRef } from './datasets.js'
 import { Objective } from './objectives.js'
 import { Optimizer } from './optimizers.js'
+import { Remedy } from './remedies.js'
 
 /** A stretch of generator steps that get more critic steps; 0 generator steps switches it off. */
 const Burst = (generatorSteps: number, criticSteps: number) =>
@@ -58,6 +59,8 @@ const specShape = {
    * heart (`overfit_gap`).
    */
   heldOut: z.int().min(0).max(1_000_000).default(0),
+  /** What to do when the critic fares badly; none by default. */
+  remedies: z.array(Remedy).max(20).default([]),
   budget: Budget.prefault({ generatorSteps: 10_000 }),
   sampling: z
     .strictObject({

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { SeriesName } from './curve.js'
+import { CriticHealth } from './health.js'
 import { JobSpec, JobSpecInput, Preset } from './job-spec.js'
 import { Reason } from './reasons.js'
 import { text } from './strings.js'
@@ -139,6 +140,8 @@ export const Job = z
     /** Null for a job that was submitted here. */
     importedFrom: ImportedFrom.nullable(),
     progress: Progress.nullable(),
+    /** How its critic is doing; null before the first look at it. */
+    health: CriticHealth.nullable(),
     /** Whether the same spec gives the same bits again on a machine like its own; null before the first step. */
     determinism: z.enum(['bitwise', 'best-effort']).nullable(),
     /** False once a resumed attempt computed a step again and got other bits; null while nothing promises equal ones. */

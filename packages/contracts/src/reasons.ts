@@ -87,6 +87,12 @@ export const reasonCatalogue = {
     meaning: 'Training stands still until its checkpoints can be stored',
     remedy: 'Bring the object store back, or make room on the disk; training goes on by itself',
   },
+  critic_health: { meaning: 'The critic came into another state' },
+  remedy: { meaning: 'A remedy of the spec was applied' },
+  critic_diverged: {
+    meaning: 'A remedy of the spec stopped it: the critic fared too badly',
+    remedy: 'The message says what was seen and what to change; its checkpoints are kept and can be forked from',
+  },
   storage_resumed: { meaning: 'Training goes on: what waited is stored' },
   invalid_spec: {
     meaning: 'The spec cannot be trained',

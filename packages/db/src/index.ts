@@ -12,6 +12,7 @@ export {
   quarantineCheckpoint,
   type StoredCheckpoint,
 } from './checkpoints.js'
+export { noteHealth, noteRemedy } from './critic-health.js'
 export { eachPoint, readPointsFrom, type StoredPoint } from './curve/points.js'
 export { curveVersion, readCurve, readCurves } from './curve/read.js'
 export { appendPoints, rollbackCurve } from './curve/write.js'

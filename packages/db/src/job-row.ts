@@ -16,6 +16,7 @@ export interface JobRow {
   epoch: number
   workerId: string | null
   progress: unknown
+  health: unknown
   determinism: string | null
   replayDivergences: number
   notBefore: Date | null
@@ -41,7 +42,7 @@ export interface OwnedJobRow extends JobRow {
 
 /** Select list for `OwnedJobRow`. */
 export const jobColumns = `id, name, tags, notes, priority, revision, state, reason, message, spec, lint, epoch,
-  worker_id AS "workerId", progress, determinism, replay_divergences AS "replayDivergences", not_before AS "notBefore", created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
+  worker_id AS "workerId", progress, health, determinism, replay_divergences AS "replayDivergences", not_before AS "notBefore", created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
   archived_at AS "archivedAt", start_job_id AS "startJobId", start_checkpoint_id AS "startCheckpointId",
   sweep_id AS "sweepId", trial, imported_from AS "importedFrom",
   event_seq AS "eventSeq", crashes, desired, pause_checkpoint AS "pauseCheckpoint"`
@@ -71,6 +72,7 @@ export function toJob(row: JobRow): Job {
     trial: row.trial,
     importedFrom: row.importedFrom,
     progress: row.progress,
+    health: row.health,
     determinism: row.determinism,
     reproducible: row.determinism === 'bitwise' ? row.replayDivergences === 0 : null,
     notBefore: row.notBefore?.toISOString() ?? null,
@@ -115,6 +117,7 @@ export function submittedJob(
     trial: trial?.trial ?? null,
     importedFrom: null,
     progress: null,
+    health: null,
     determinism: null,
     reproducible: null,
     notBefore: null,

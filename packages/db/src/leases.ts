@@ -191,6 +191,9 @@ export async function finishAttempt(db: Database, fence: Fence, end: AttemptEnd)
     // The trainer can be done before the worker's `markRunning` arrives.
     const early = job.state === 'starting' && end.to === 'succeeded'
     const running = early ? await moveJob(tx, job, { to: 'running', reason: 'first_step', actor }) : job
-    return toJob(await endAttempt(tx, running, end, actor))
+    // One that ends itself early, by a remedy of its spec.
+    const own = running.state === 'running' && end.to === 'stopped'
+    const stopping = own ? await moveJob(tx, running, { to: 'stopping', reason: end.reason, actor }) : running
+    return toJob(await endAttempt(tx, stopping, end, actor))
   })
 }

@@ -8,7 +8,7 @@ import { jobColumns, type JobRow, toJob } from './job-row.js'
 export type JobFilter = Partial<
   Pick<
     JobListQuery,
-    'state' | 'key' | 'sweepId' | 'tag' | 'q' | 'metric' | 'createdAfter' | 'createdBefore' | 'archived'
+    'state' | 'health' | 'key' | 'sweepId' | 'tag' | 'q' | 'metric' | 'createdAfter' | 'createdBefore' | 'archived'
   >
 >
 export type ListJobs = JobFilter & Pick<JobListQuery, 'limit'> & Partial<Pick<JobListQuery, 'sort' | 'cursor'>>
@@ -74,9 +74,21 @@ class Where {
   readonly #conditions: string[] = []
 
   constructor(filter: JobFilter) {
-    const { state, key, sweepId, tag = [], q, metric = [], createdAfter, createdBefore, archived = 'false' } = filter
+    const {
+      state,
+      health,
+      key,
+      sweepId,
+      tag = [],
+      q,
+      metric = [],
+      createdAfter,
+      createdBefore,
+      archived = 'false',
+    } = filter
     if (archived !== 'all') this.add(`archived_at IS ${archived === 'true' ? 'NOT NULL' : 'NULL'}`)
     if (state) this.add(`state = ANY(${this.bind(state)})`)
+    if (health) this.add(`health ->> 'state' = ANY(${this.bind(health)})`)
     if (key !== undefined) this.add(`key_id IN (SELECT id FROM api_key WHERE ${this.bind(key)} IN (id, name))`)
     if (sweepId !== undefined) this.add(`sweep_id = ${this.bind(sweepId)}`)
     for (const { key: name, value, wanted } of tag) {

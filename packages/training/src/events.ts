@@ -1,4 +1,4 @@
-import type { CurvePoint } from '@kantor/contracts'
+import type { CriticHealth, CurvePoint } from '@kantor/contracts'
 import type { Lowerings } from '@kantor/engine'
 
 /** Square images of one dataset, already at the size of the job; or points, which are 1 × 1 images with a channel per coordinate. */
@@ -32,7 +32,12 @@ export type TrainEvent =
     }
   /** A safetensors file that `train({ resume })` takes. */
   | { type: 'checkpoint'; step: number; bytes: Uint8Array }
-  | { type: 'done'; step: number; outcome: 'budget' | 'stopped' }
+  /** The critic came into another state, or is in this one when a run goes on. After the point of its step. */
+  | { type: 'health'; health: CriticHealth }
+  /** A remedy of the spec was applied. */
+  | { type: 'remedy'; step: number; message: string }
+  /** `critic_diverged`: a remedy ended it. */
+  | { type: 'done'; step: number; outcome: 'budget' | 'stopped' | 'critic_diverged' }
 
 /** What the outside world tells a run. Both are asked between generator steps. */
 export interface TrainControl {

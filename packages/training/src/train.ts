@@ -4,17 +4,20 @@ import { loadTensorFlow, type Lowerings } from '@kantor/engine'
 import {
   adoptCheckpoint,
   type CheckpointContext,
+  type Course,
   restoreCheckpoint,
   type RunState,
   writeCheckpoint,
 } from './checkpoint/checkpoint.js'
 import { batchesPerEpoch, epochOrder } from './data-order.js'
 import { chooseLowerings, isDeterministic } from './determinism.js'
-import { createDiagnosis, probeShape } from './diagnostics/diagnosis.js'
+import { createDiagnosis, dueProbes, probeShape } from './diagnostics/diagnosis.js'
 import { createProbes } from './diagnostics/probes.js'
 import { DIVERGED_AFTER, DivergedError } from './diverged.js'
 import type { ImageSource, TrainControl, TrainEvent } from './events.js'
 import { createGame } from './game.js'
+import { createHealthMonitor, noMemory } from './health/monitor.js'
+import { boostAfter, remediesFor } from './health/remedies.js'
 import { holdOut } from './held-out.js'
 import { sample } from './sampling.js'
 import { plannedCriticSteps } from './schedule.js'
@@ -60,7 +63,7 @@ export async function* train({
   const runtime = { ...(await loadTensorFlow()), engine }
   const chooser = chooseLowerings(spec, runtime, { known, resume: resume ?? start })
   const game = createGame(spec, images.channels)
-  const probes = isMeasured ? createProbes(game, probeShape(spec, split)) : null
+  const probes = isMeasured ? dueProbes(createProbes(game, probeShape(spec, split)), spec) : null
   const stepper = createStepper(engine, game, spec, { images, chooser, probes })
   const diagnosis = probes && createDiagnosis(spec, split, stepper)
   try {
@@ -72,9 +75,11 @@ export async function* train({
       determinism: isDeterministic(stepper) ? 'bitwise' : 'best-effort',
     }
     const state: RunState = { step: 0, criticStep: 0, epoch: 0, cursor: 0, elapsedSeconds: 0 }
+    let course: Course = { memory: noMemory(), boost: null }
     if (resume) {
       const restored = restoreCheckpoint(resume, game, context)
       Object.assign(state, restored.state)
+      course = restored.course
       context.determinism = restored.determinism
       stepper.load()
     } else if (start) {
@@ -84,6 +89,9 @@ export async function* train({
     const { determinism, lowerings } = context
     yield { type: 'ready', step: state.step, determinism, lowerings }
 
+    const monitor = createHealthMonitor(spec, course.memory)
+    // Whoever goes on may have missed what the run before told last.
+    if (course.memory.health) yield { type: 'health', health: course.memory.health }
     const secondsBefore = state.elapsedSeconds
     const last = { sample: resume ? state.step : -1, checkpoint: resume ? state.step : -1, checkpointSeconds: 0 }
     let badSteps = 0
@@ -97,21 +105,23 @@ export async function* train({
     const takeCheckpoint = (): TrainEvent[] => {
       if (badSteps > 0 || last.checkpoint === state.step) return []
       stepper.store()
-      const bytes = writeCheckpoint(game, state, context)
+      const bytes = writeCheckpoint(game, { state, course }, context)
       if (!bytes) return []
       last.checkpoint = state.step
       last.checkpointSeconds = control.elapsedSeconds()
       return [{ type: 'checkpoint', step: state.step, bytes }]
     }
-    const ending = (): 'budget' | 'stopped' | null =>
-      isSpent(spec, state) ? 'budget' : control.shouldStop() ? 'stopped' : null
+    let isHopeless = false
+    const ending = (): Outcome | null =>
+      isHopeless ? 'critic_diverged' : isSpent(spec, state) ? 'budget' : control.shouldStop() ? 'stopped' : null
 
     if (!resume) yield takeSample()
     const numBatches = batchesPerEpoch(images.numImages, spec.batchSize)
     let order = epochOrder(images.numImages, spec.seed, state.epoch)
     let outcome = ending()
     while (!outcome) {
-      for (let left = plannedCriticSteps(spec.schedule, state.step); left > 0 && state.cursor < numBatches; left--) {
+      const planned = Math.max(plannedCriticSteps(spec.schedule, state.step), course.boost?.criticSteps ?? 0)
+      for (let left = planned; left > 0 && state.cursor < numBatches; left--) {
         const from = state.cursor * spec.batchSize
         stepper.critic(order.subarray(from, from + spec.batchSize), state.criticStep)
         state.criticStep++
@@ -133,6 +143,12 @@ export async function* train({
       const taken = state.step % spec.sampling.every === 0 ? takeSample() : null
       if (taken) Object.assign(point.diagnostics ?? {}, diagnosis?.ofSample(taken))
       yield { type: 'point', point, epoch }
+      const health = monitor.add(point)
+      const applied = health ? remediesFor(spec.remedies, health) : []
+      if (health) yield { type: 'health', health }
+      for (const { message } of applied) yield { type: 'remedy', step: state.step, message }
+      course.boost = boostAfter(course.boost, { step: state.step, health: course.memory.health, applied })
+      isHopeless ||= applied.some(({ remedy }) => remedy.do === 'stop')
 
       badSteps = isFinitePoint(point) ? 0 : badSteps + 1
       if (badSteps >= DIVERGED_AFTER) throw new DivergedError(state.step - DIVERGED_AFTER + 1)
@@ -151,6 +167,8 @@ export async function* train({
     game.dispose()
   }
 }
+
+type Outcome = Extract<TrainEvent, { type: 'done' }>['outcome']
 
 const isFinitePoint = ({ values }: CurvePoint): boolean => values.every((value) => Number.isFinite(value))
 

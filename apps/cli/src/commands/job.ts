@@ -1,4 +1,4 @@
-import { isTerminal, type Job, JobSort, JobState } from '@kantor/contracts'
+import { HealthState, isTerminal, type Job, JobSort, JobState } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { duration, figure, note, print, printJson, table } from '../output.js'
@@ -33,6 +33,7 @@ const json = () => new Option('--json', 'one JSON document on stdout')
 
 interface ListOptions {
   state?: JobState[]
+  health?: HealthState[]
   key?: string
   tag?: string[]
   search?: string
@@ -50,6 +51,7 @@ function list(): Command {
   return new Command('list')
     .description('Jobs, newest first')
     .option('--state <states>', `only these, with commas between (${JobState.options.join(', ')})`, states)
+    .option('--health <states>', `only those whose critic is so (${HealthState.options.join(', ')})`, healthStates)
     .option('--key <key>', 'submitted with the key of this name or id')
     .option('--tag <tag>', 'key, key=value, or -key and -key=value for those without; may be repeated', several)
     .option('--search <words>', 'each begins a word of name or notes')
@@ -69,7 +71,13 @@ function list(): Command {
       const page = await client.listJobs({ query })
       if (asJson) return printJson(page)
       if (page.items.length === 0) return note('no jobs')
-      print(table(['ID', 'NAME', 'STATE', 'STEP', 'W ESTIMATE', 'ETA', 'CREATED'], page.items.map(row), [3, 4, 5]))
+      print(
+        table(
+          ['ID', 'NAME', 'STATE', 'CRITIC', 'STEP', 'W ESTIMATE', 'ETA', 'CREATED'],
+          page.items.map(row),
+          [4, 5, 6],
+        ),
+      )
       if (page.nextCursor !== null) note(`there are more: --limit, or --cursor ${page.nextCursor}`)
     })
 }
@@ -78,6 +86,7 @@ const row = (one: Job): string[] => [
   one.id,
   one.name.slice(0, 40),
   one.state,
+  one.health?.state ?? '–',
   one.progress ? `${one.progress.step}${one.progress.totalSteps === null ? '' : `/${one.progress.totalSteps}`}` : '–',
   figure(one.progress?.wEstimate),
   isTerminal(one.state) ? '–' : duration(one.progress?.etaSeconds),
@@ -87,6 +96,12 @@ const row = (one: Job): string[] => [
 function states(value: string): JobState[] {
   const parsed = JobState.array().safeParse(value.split(','))
   if (!parsed.success) throw new InvalidArgumentError(`States are: ${JobState.options.join(', ')}.`)
+  return parsed.data
+}
+
+function healthStates(value: string): HealthState[] {
+  const parsed = HealthState.array().safeParse(value.split(','))
+  if (!parsed.success) throw new InvalidArgumentError(`States of a critic are: ${HealthState.options.join(', ')}.`)
   return parsed.data
 }
 
@@ -107,6 +122,11 @@ function show(): Command {
     })
 }
 
+const healthLines = ({ state, reason, suggestion, sinceStep }: NonNullable<Job['health']>): string[][] => [
+  ['critic', `${state} since step ${sinceStep}: ${reason}`],
+  ...(suggestion === null ? [] : [['', suggestion]]),
+]
+
 const waitingLine = ({ reason, jobsAhead, eta }: NonNullable<Job['waiting']>): string =>
   `${reason}, ${jobsAhead} ahead${eta === null ? '' : `, starts about ${eta.slice(0, 16).replace('T', ' ')}`}`
 
@@ -122,7 +142,8 @@ const describe = (one: Job): string[][] => [
     ? []
     : [['starts from', `checkpoint ${one.startFrom.checkpoint} of ${one.startFrom.jobId}`]]),
   ...(one.importedFrom === null ? [] : [['imported', `job ${one.importedFrom.jobId} of ${one.importedFrom.host}`]]),
-  ['step', row(one)[3] ?? '–'],
+  ...(one.health === null ? [] : healthLines(one.health)),
+  ['step', row(one)[4] ?? '–'],
   ['rate', one.progress?.stepsPerSecond ? `${figure(one.progress.stepsPerSecond, 2)} steps/s` : '–'],
   ['W estimate', figure(one.progress?.wEstimate)],
   ['spec', JSON.stringify(one.spec)],

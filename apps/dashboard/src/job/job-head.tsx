@@ -1,6 +1,8 @@
 import type { Job } from '@kantor/contracts'
 import { Link } from '@tanstack/react-router'
+import { count } from '../format.js'
 import { Copyable } from '../frame/copyable.js'
+import { HealthMark } from '../frame/health-mark.js'
 import { StateMark } from '../frame/state-mark.js'
 import { JobActions } from './job-actions.js'
 import styles from './job-head.module.css'
@@ -17,6 +19,7 @@ export function JobHead({ job }: { job: Job }) {
       <div className={styles['line']}>
         <h1>{job.name}</h1>
         <StateMark state={job.state} />
+        {job.health && <HealthMark health={job.health} />}
         <span className={styles['action']}>
           <JobActions job={job} />
         </span>
@@ -26,6 +29,11 @@ export function JobHead({ job }: { job: Job }) {
         {/* A failure has a card of its own below. */}
         {job.message !== null && job.state !== 'failed' && <> · {job.message}</>}
       </p>
+      {job.health !== null && job.health.suggestion !== null && (
+        <p className={styles['reason']}>
+          Since step {count(job.health.sinceStep)} {job.health.reason}: {job.health.suggestion}.
+        </p>
+      )}
       {job.waiting && <p className={styles['reason']}>{whyWaits(job.waiting)}</p>}
       {job.startFrom && (
         <p className={styles['reason']}>

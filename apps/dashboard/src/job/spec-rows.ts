@@ -10,6 +10,7 @@ const titles: Record<string, string> = {
   objective: 'Objective',
   optimizer: 'Optimizer',
   schedule: 'Schedule',
+  remedies: 'Remedies',
   budget: 'Budget',
   sampling: 'Sampling',
   checkpoint: 'Checkpoints',
@@ -20,8 +21,10 @@ export function specGroups(spec: JobSpec): SpecGroup[] {
   const run: SpecGroup = { name: 'Run', rows: [] }
   const groups: SpecGroup[] = [run]
   for (const [key, value] of Object.entries(spec)) {
-    if (typeof value === 'object') groups.push({ name: titles[key] ?? key, rows: flatten(value) })
-    else run.rows.push([key, String(value)])
+    if (typeof value === 'object') {
+      const rows = flatten(value)
+      if (rows.length > 0) groups.push({ name: titles[key] ?? key, rows })
+    } else run.rows.push([key, String(value)])
   }
   return groups
 }

@@ -2,6 +2,7 @@ import { isOwned, type Job } from '@kantor/contracts'
 import { Link } from '@tanstack/react-router'
 import { count, datasetName, duration, figure, modelName, moment, nothing, rate, roughly, words } from '../format.js'
 import { ProgressLine } from '../frame/progress-line.js'
+import { HealthMark } from '../frame/health-mark.js'
 import { StateMark } from '../frame/state-mark.js'
 import { useNow } from '../use-now.js'
 import styles from './jobs-table.module.css'
@@ -46,6 +47,7 @@ function JobRow({ job, now }: { job: Job; now: number }) {
       </td>
       <td className={styles['state']} title={job.message ?? words(job.reason)}>
         <StateMark state={job.state} />
+        {works && job.health?.suggestion != null && <HealthMark health={job.health} />}
       </td>
       <td className={styles['dataset']} title={spec.dataset}>
         {datasetName(spec.dataset)}

@@ -162,6 +162,9 @@ async function pass(event: TrainEvent, directory: string): Promise<void> {
       const { type, step, determinism } = event
       return send({ type, step, determinism })
     }
+    case 'health':
+    case 'remedy':
+      return send(event)
     case 'point':
       return outbox.point(event.point, event.epoch)
     case 'sample': {

@@ -1,6 +1,7 @@
 // What supervisor and trainer say to each other over fork's IPC channel (`serialization: 'advanced'`). Large bytes never travel
 // here: samples and checkpoints lie in the attempt's spool directory and only their names do.
 import {
+  CriticHealth,
   type CurvePoint,
   type DiagnosticName,
   diagnosticCatalogue,
@@ -126,10 +127,16 @@ export const FromTrainer = z.discriminatedUnion('type', [
     waitsFor: Obstacle.optional(),
     detail: z.string().optional(),
   }),
+  z.object({ type: z.literal('health'), health: CriticHealth }),
+  z.object({ type: z.literal('remedy'), step: z.int().min(0), message: z.string() }),
   Points,
   SampleFile,
   CheckpointFile,
-  z.object({ type: z.literal('done'), step: z.int().min(0), outcome: z.enum(['budget', 'stopped', 'cancelled']) }),
+  z.object({
+    type: z.literal('done'),
+    step: z.int().min(0),
+    outcome: z.enum(['budget', 'stopped', 'critic_diverged', 'cancelled']),
+  }),
   z.object({ type: z.literal('failed'), kind: FailureKind, message: z.string(), stack: z.string().optional() }),
 ])
 export type FromTrainer = z.infer<typeof FromTrainer>

@@ -258,13 +258,15 @@ async function assertFewPoints(tx: Transaction, jobId: string, range: CurveRange
 
 /** The first mark of each type in each bucket; step 0 has a sample and no point. */
 async function readMarks(tx: Transaction, jobId: string, range: CurveRange): Promise<CurveMark[]> {
-  const { rows } = await tx.query<CurveMark>(
-    `SELECT type, min(step) AS step FROM (
-       SELECT 'checkpoint' AS type, step FROM checkpoint WHERE job_id = $1 AND NOT quarantined
-       UNION ALL SELECT 'sample', step FROM sample WHERE job_id = $1 AND effective
-       UNION ALL SELECT 'rollback', after_step FROM curve_rollback WHERE job_id = $1
-     ) AS mark WHERE step BETWEEN $2 AND $3 GROUP BY type, step / $4::int`,
+  const { rows } = await tx.query<Omit<CurveMark, 'message'> & { message: string | null }>(
+    `SELECT DISTINCT ON (type, step / $4::int) type, step, message FROM (
+       SELECT 'checkpoint' AS type, step, NULL AS message FROM checkpoint WHERE job_id = $1 AND NOT quarantined
+       UNION ALL SELECT 'sample', step, NULL FROM sample WHERE job_id = $1 AND effective
+       UNION ALL SELECT 'rollback', after_step, NULL FROM curve_rollback WHERE job_id = $1
+       UNION ALL SELECT kind, step, message FROM curve_mark WHERE job_id = $1 AND effective
+     ) AS mark WHERE step BETWEEN $2 AND $3 ORDER BY type, step / $4::int, step`,
     [jobId, range.first, range.last, range.resolution],
   )
-  return rows.map((row) => CurveMark.parse(row)).sort((a, b) => a.step - b.step || a.type.localeCompare(b.type))
+  const marks = rows.map(({ message, ...mark }) => CurveMark.parse(message === null ? mark : { ...mark, message }))
+  return marks.sort((a, b) => a.step - b.step || a.type.localeCompare(b.type))
 }

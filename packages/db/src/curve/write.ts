@@ -167,6 +167,10 @@ export async function rollbackCurve(db: Database, fence: Fence, afterStep: numbe
       'UPDATE sample SET effective = false WHERE job_id = $1 AND epoch < $2 AND step > $3 AND effective',
       [jobId, epoch, afterStep],
     )
+    await tx.query(
+      'UPDATE curve_mark SET effective = false WHERE job_id = $1 AND epoch < $2 AND step > $3 AND effective',
+      [jobId, epoch, afterStep],
+    )
     if (!points && samples.rowCount === 0) return
     await tx.query('INSERT INTO curve_rollback (job_id, epoch, after_step, seq) VALUES ($1, $2, $3, $4)', [
       jobId,

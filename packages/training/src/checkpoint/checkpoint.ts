@@ -3,6 +3,8 @@ import type { JobSpec } from '@kantor/contracts'
 import { type Lowerings, plans, type TensorFlowDescription } from '@kantor/engine'
 import type { Determinism } from '../events.js'
 import type { Game } from '../game.js'
+import { type HealthMemory, noMemory } from '../health/monitor.js'
+import type { Boost } from '../health/remedies.js'
 import type { Player } from '../player.js'
 import type { EngineKind } from '../step/stepper.js'
 import {
@@ -31,6 +33,12 @@ export interface RunState {
   elapsedSeconds: number
 }
 
+/** How the critic was judged so far, and what is being done about it. */
+export interface Course {
+  memory: HealthMemory
+  boost: Boost | null
+}
+
 /** Updates that each optimizer's slots have seen; fewer than the run's steps when the slots began anew on the way. */
 interface OptimizerSteps {
   generator: number
@@ -56,10 +64,12 @@ export class CheckpointError extends Error {
 
 /** Hash of what decides the course of a run. Budget, sampling and checkpoint cadence, and the device may change. */
 export function courseHash(spec: JobSpec, channels: number): string {
-  const { dataset, model, objective, optimizer, schedule, batchSize, precision, seed, heldOut } = spec
+  const { dataset, model, objective, optimizer, schedule, batchSize, precision, seed, heldOut, remedies } = spec
   const course = { channels, dataset, model, objective, optimizer, schedule, batchSize, precision, seed }
-  // Left out where it is 0, as in checkpoints of before it was there.
+  // Left out where there is none, as in checkpoints of before they were there.
   if (heldOut > 0) Object.assign(course, { heldOut })
+  const boosts = remedies.filter((remedy) => remedy.do === 'boost-critic')
+  if (boosts.length > 0) Object.assign(course, { boosts })
   return createHash('sha256').update(JSON.stringify(course, sortKeys)).digest('hex')
 }
 
@@ -79,7 +89,11 @@ const playersOf = ({ generator, critic }: Game) =>
  * One safetensors file with everything that a resume needs, or null when a weight is not finite.
  * Reads all weights back from the device.
  */
-export function writeCheckpoint(game: Game, state: RunState, context: CheckpointContext): Uint8Array | null {
+export function writeCheckpoint(
+  game: Game,
+  { state, course }: { state: RunState; course: Course },
+  context: CheckpointContext,
+): Uint8Array | null {
   const tensors: [string, StoredTensor][] = []
   for (const { player, weights, slots } of playersOf(game)) {
     tensors.push(...storedWeights(player, weights), ...storedSlots(player, slots))
@@ -92,6 +106,7 @@ export function writeCheckpoint(game: Game, state: RunState, context: Checkpoint
     format: FORMAT,
     formatVersion: String(FORMAT_VERSION),
     state: JSON.stringify(state),
+    health: JSON.stringify(course),
     optimizerSteps: JSON.stringify({
       generator: game.generator.optimizer.steps,
       critic: game.critic.optimizer.steps,
@@ -121,7 +136,7 @@ export function restoreCheckpoint(
   bytes: Uint8Array,
   game: Game,
   context: CheckpointContext,
-): { state: RunState; determinism: Determinism } {
+): { state: RunState; course: Course; determinism: Determinism } {
   const file = readCheckpoint(bytes)
   const { metadata } = file
   if (metadata['courseHash'] !== courseHash(context.spec, context.channels)) {
@@ -131,7 +146,7 @@ export function restoreCheckpoint(
   loadPlayers(file, game, state, true)
   const same = sameRuntime(parse(metadata, 'runtime') as Partial<Runtime> | null, context.runtime)
   const exact = same && metadata['determinism'] === 'bitwise' && context.determinism === 'bitwise'
-  return { state, determinism: exact ? 'bitwise' : 'best-effort' }
+  return { state, course: courseIn(metadata), determinism: exact ? 'bitwise' : 'best-effort' }
 }
 
 /**
@@ -208,6 +223,10 @@ function stateIn(metadata: Record<string, string>): RunState {
   }
   throw new SafetensorsError(`the checkpoint's metadata state is damaged: ${metadata['state']}`)
 }
+
+/** A checkpoint of before this entry was made while nothing was judged. */
+const courseIn = (metadata: Record<string, string>): Course =>
+  metadata['health'] === undefined ? { memory: noMemory(), boost: null } : (parse(metadata, 'health') as Course)
 
 function parse(metadata: Record<string, string>, key: string): unknown {
   try {

@@ -5,10 +5,16 @@ import type { SplitImages } from '../held-out.js'
 import { sfc32 } from '../sfc32.js'
 import type { Stepper } from '../step/stepper.js'
 import { diversity, type PixelImages, type Reference, referenceOf } from './diversity.js'
-import type { ProbeName, ProbeShape } from './probes.js'
+import type { ProbeName, Probes, ProbeShape } from './probes.js'
 
 /** Generator steps between two looks: each costs a few forward passes, so that all together stay below a hundredth of the training. */
 const every = { slopes: 50, layers: 100, scores: 100 } as const satisfies Record<ProbeName, number>
+
+/** Those that a run of this budget gets to: the others need not be compiled. */
+export function dueProbes(probes: Probes, { budget }: Pick<JobSpec, 'budget'>): Partial<Probes> {
+  const steps = budget.generatorSteps ?? Infinity
+  return Object.fromEntries(Object.entries(probes).filter(([name]) => every[name as ProbeName] <= steps))
+}
 
 type Probe = Pick<Stepper, 'probe'>
 

@@ -63,8 +63,9 @@ export function createEagerStepper(game: Game, spec: StepperSpec, { images, prob
       return point
     },
     probe(name, feeds) {
-      if (!probes) throw new Error('this run measures nothing')
-      return runEagerly(probes[name], feeds)
+      const step = probes?.[name]
+      if (!step) throw new Error(`this run has no probe ${name}`)
+      return runEagerly(step, feeds)
     },
     load: () => undefined,
     store: () => undefined,

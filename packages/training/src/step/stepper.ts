@@ -35,7 +35,7 @@ export interface StepperOptions {
   /** How the compiled graph's convolutions are computed. */
   chooser: LoweringChooser
   /** Looks that can be taken; null when nothing is to be measured, not even at each step. */
-  probes: Probes | null
+  probes: Partial<Probes> | null
 }
 
 export const createStepper = (engine: EngineKind, game: Game, spec: StepperSpec, options: StepperOptions): Stepper =>
