@@ -8,6 +8,7 @@ import { holdDeviceLimits } from './device-limit.js'
 import { useAudit } from './plugins/audit.js'
 import { useAuth } from './plugins/auth.js'
 import { serveDashboard } from './plugins/dashboard.js'
+import { useBodyTimeout } from './plugins/body-timeout.js'
 import { serveDocs } from './plugins/docs.js'
 import { answerBrokenRequest, sendProblem, useErrors } from './plugins/errors.js'
 import { serveHealth } from './plugins/health.js'
@@ -34,8 +35,10 @@ import { streamRoutes } from './routes/streams.js'
 import { workerRoutes } from './routes/workers.js'
 import { verbRoutes } from './routes/verbs.js'
 
-/** For a whole request to arrive, headers and body; how often that is looked at. */
-const REQUEST_TIMEOUT_MS = 30_000
+/** For headers to arrive, and for the largest upload; `useBodyTimeout` has the limit of other bodies. */
+const HEADERS_TIMEOUT_MS = 30_000
+const REQUEST_TIMEOUT_MS = 24 * 3_600_000
+/** How often that is looked at. */
 const TIMEOUT_CHECK_MS = 1_000
 
 /** Of every server of ours. */
@@ -43,8 +46,7 @@ export const fastifyOptions = (deps: Pick<ApiDeps, 'trustedProxies'>): FastifyHt
   logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
   bodyLimit: defaultBodyLimit.mebibytes * 2 ** 20,
   requestTimeout: REQUEST_TIMEOUT_MS,
-  // Node's own 60 s for headers, being more, would switch the limit for bodies off.
-  http: { headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+  http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
   // Ours says so in a problem, see `useErrors`.
   return503OnClosing: false,
   trustProxy: deps.trustedProxies?.length ? deps.trustedProxies : false,
@@ -67,6 +69,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   await useSecurityHeaders(app)
   await useAuth(app, deps)
   useAudit(app, deps)
+  useBodyTimeout(app, deps.bodyTimeoutMs)
   useJsonBodies(app)
   await app.register(compress, {
     globalDecompression: false,

@@ -1,13 +1,15 @@
-import { type Database, databaseTime, unreferencedKeys } from '@kantor/db'
+import { type Database, databaseTime, getImport, unreferencedKeys } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 import { isArtifactKey, type ObjectStore } from '@kantor/storage'
 
 /** An object may wait this long for its row: an attempt writes the row right after, or has lost its lease long before. */
 const ROWLESS_SECONDS = 24 * 3600
 const BATCH = 500
+/** Before an import's id. */
+const uploadPrefix = 'imports/'
 
 export interface Collected {
-  /** Samples and checkpoints that no row names. */
+  /** Samples and checkpoints that no row names, and uploads that no import will read. */
   objects: number
   /** Uploads that were never finished. */
   unfinished: number
@@ -38,6 +40,13 @@ export async function collectGarbage(
     if (old.length === BATCH) await removeRowless()
   }
   await removeRowless()
+  for await (const { key, storedAt } of store.list(uploadPrefix)) {
+    if (storedAt >= horizon) continue
+    const state = (await getImport(db, key.slice(uploadPrefix.length)))?.state
+    if (state === 'queued' || state === 'running') continue
+    await store.remove(key)
+    objects += 1
+  }
   const unfinished = await store.removeUnfinished(horizon)
   if (objects + unfinished > 0) log.info({ objects, unfinished }, 'removed litter from the object store')
   return { objects, unfinished }

@@ -32,6 +32,10 @@ export interface ApiDeps {
   memoryCeiling?: number
   /** Webhooks may lead to this host and into private networks. */
   allowPrivateWebhooks?: boolean
+  /** Folders below which lies what may be imported; none: nothing. */
+  importRoots?: readonly string[]
+  /** For a body to arrive, or for any part of a file. */
+  bodyTimeoutMs?: number
   /** True from the moment the process wants to end: /readyz says so, new requests are refused. */
   isShuttingDown?: () => boolean
   /** Counts and times the requests. */

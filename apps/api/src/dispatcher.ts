@@ -1,8 +1,9 @@
-import { type Database, drawTickets, forgetDeliveries, tryLead, watchAlerts } from '@kantor/db'
+import { type Database, drawTickets, forgetDeliveries, requeueImports, tryLead, watchAlerts } from '@kantor/db'
 import type { Ticket, TicketQueue } from '@kantor/queue'
 import { crashpoint, type Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import { collectGarbage } from './collect-garbage.js'
+import { type ImporterDeps, importNext } from './imports/importer.js'
 import { reconcileOnce } from './reconciler.js'
 import { Bell, repeat } from './repeat.js'
 import { deliverOnce } from './webhooks/deliver.js'
@@ -17,8 +18,10 @@ export interface Dispatcher {
 export interface DispatcherOptions {
   db: Database
   queue: Pick<TicketQueue, 'enqueue'>
-  store: Pick<ObjectStore, 'list' | 'remove' | 'removeUnfinished'>
+  store: Pick<ObjectStore, 'get' | 'list' | 'remove' | 'removeUnfinished'>
   log: Logger
+  /** Where imports work and what they may read; without it none is worked on. */
+  imports?: Pick<ImporterDeps, 'dataDir' | 'importRoots'>
   /** Milliseconds between looks at the table. */
   drawEveryMs?: number
   reconcileEveryMs?: number
@@ -67,11 +70,15 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
 
 /** A thousand submissions a second ring a thousand times; they want one draw, not as many as the database can do beside them. */
 const REST_MS = 50
+const IMPORT_EVERY_MS = 1_000
 
 /** Loops of their own, because a queue that is away must not keep expired leases from being taken back. */
 async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSignal): Promise<void> {
   const { db, queue, store, log, drawEveryMs = 1_000, reconcileEveryMs = 10_000, collectEveryMs = 3_600_000 } = options
-  const { deliverEveryMs = 1_000, watchEveryMs = 10_000, allowPrivateWebhooks: allowPrivate = false } = options
+  const { deliverEveryMs = 1_000, watchEveryMs = 10_000, allowPrivateWebhooks: allowPrivate = false, imports } = options
+  // Of a leader that is gone.
+  const requeued = imports ? await requeueImports(db) : 0
+  if (requeued > 0) log.warn({ requeued }, 'imports were under way when their leader ended; they start again')
   // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for 20 s.
   let undelivered: Ticket[] = []
   const drawing = repeat(
@@ -102,5 +109,10 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
   const watching = repeat({ name: 'alerts', everyMs: watchEveryMs, signal, log }, async () => {
     await watchAlerts(db)
   })
-  await Promise.all([drawing, reconciling, collecting, delivering, watching])
+  const importing = imports
+    ? repeat({ name: 'imports', everyMs: IMPORT_EVERY_MS, signal, log }, async () => {
+        while (!signal.aborted && (await importNext({ db, store, log, ...imports }, signal)));
+      })
+    : undefined
+  await Promise.all([drawing, reconciling, collecting, delivering, watching, importing])
 }

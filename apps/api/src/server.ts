@@ -56,7 +56,8 @@ const store = await waitFor(
 )
 
 let isShuttingDown = false
-const dispatcher = startDispatcher({ db, queue, store, log, allowPrivateWebhooks: env.webhookPrivate })
+const imports = { dataDir: env.dataDir, importRoots: env.importRoots }
+const dispatcher = startDispatcher({ db, queue, store, log, allowPrivateWebhooks: env.webhookPrivate, imports })
 const metrics = createMetrics({ db, queue })
 const deps: ApiDeps = {
   db,
@@ -71,6 +72,7 @@ const deps: ApiDeps = {
   memoryCeiling: env.memoryBytes,
   allowPrivateWebhooks: env.webhookPrivate,
   spoolDirectory: join(env.dataDir, 'spool-api'),
+  importRoots: env.importRoots,
   importMebibytes: env.importMebibytes,
   dashboardDirectory: join(repoRoot(), 'apps/dashboard/dist'),
   isShuttingDown: () => isShuttingDown,

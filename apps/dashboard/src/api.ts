@@ -80,6 +80,30 @@ export const workersQuery = queryOptions({
   refetchInterval: ({ state }) => (settled(state.error) ? false : IDLE),
 })
 
+export const datasetsQuery = queryOptions({
+  queryKey: ['datasets'],
+  queryFn: ({ signal }) => api().listDatasets({ signal }),
+  refetchInterval: ({ state }) => (settled(state.error) ? false : IDLE),
+})
+
+export const datasetQuery = (id: string) =>
+  queryOptions({ queryKey: ['dataset', id], queryFn: ({ signal }) => api().getDataset({ params: { id }, signal }) })
+
+export const datasetVersionsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['dataset-versions', id],
+    queryFn: ({ signal }) => api().listDatasetVersions({ params: { id }, signal }),
+  })
+
+/** A version never changes, and neither does its picture. */
+export const previewBytesQuery = (id: string, version: string) =>
+  queryOptions({
+    queryKey: ['dataset-preview', id, version],
+    queryFn: ({ signal }) => api().previewDataset({ params: { id }, query: { version }, signal }),
+    staleTime: Infinity,
+    structuralSharing: false,
+  })
+
 export interface CurveView {
   id: string
   metrics: readonly SeriesName[]

@@ -1,4 +1,6 @@
 import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router'
+import { DatasetPage } from './datasets/dataset-page.js'
+import { DatasetsPage } from './datasets/datasets-page.js'
 import { NotFound } from './frame/notices.js'
 import { Shell } from './frame/shell.js'
 import { JobPage } from './job/job-page.js'
@@ -30,8 +32,19 @@ const job = createRoute({
 
 const workers = createRoute({ getParentRoute: () => root, path: '/workers', component: WorkersPage })
 
+const datasets = createRoute({ getParentRoute: () => root, path: '/datasets', component: DatasetsPage })
+
+const dataset = createRoute({
+  getParentRoute: () => root,
+  path: '/datasets/$datasetId',
+  component: function KeyedDatasetPage() {
+    const { datasetId } = dataset.useParams()
+    return <DatasetPage key={datasetId} id={datasetId} />
+  },
+})
+
 export const router = createRouter({
-  routeTree: root.addChildren([jobs, job, workers]),
+  routeTree: root.addChildren([jobs, job, datasets, dataset, workers]),
   basepath: '/ui',
   scrollRestoration: true,
 })

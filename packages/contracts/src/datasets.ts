@@ -40,7 +40,7 @@ export type Dataset = z.infer<typeof Dataset>
 
 /** In which form images lie somewhere. */
 export const DatasetFormat = z
-  .enum(['folder', 'zip', 'tar', 'cifar-10', 'cifar-100', 'idx'])
+  .enum(['folder', 'zip', 'tar', 'cifar-10', 'cifar-100', 'idx', 'lmdb'])
   .meta({ id: 'DatasetFormat' })
 export type DatasetFormat = z.infer<typeof DatasetFormat>
 

@@ -63,6 +63,7 @@ export const FieldError = z.object({
     'incompatible-shape',
     'conflicting-options',
     'dataset-not-found',
+    'dataset-ref-forbidden',
     'dataset-too-small',
     'checkpoint-not-found',
     'quota-exceeded',

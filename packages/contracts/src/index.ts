@@ -37,6 +37,8 @@ export {
   toWire,
   WireNumber,
 } from './curve.js'
+export { DatasetImport, ImportDataset, ImportState, importTransitions } from './dataset-imports.js'
+export { DatasetDetail } from './dataset-routes.js'
 export { Dataset, DatasetFormat, DatasetId, DatasetRef, DatasetStatistics, type ImportedDataset } from './datasets.js'
 export { PointLaw, type PointLawKind, type PointLawOf } from './points.js'
 export { type DiagnosticName, type Diagnostics, diagnosticCatalogue } from './diagnostics.js'

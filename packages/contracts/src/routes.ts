@@ -5,7 +5,7 @@ import { Checkpoint, Sample } from './artifacts.js'
 import { Attempt } from './attempts.js'
 import { CurveQuery, CurveReply } from './curve.js'
 import { curvesRoutes } from './curves-query.js'
-import { Dataset } from './datasets.js'
+import { datasetRoutes } from './dataset-routes.js'
 import { Dossier } from './dossier.js'
 import { CreateJob, CreateJobs, Job, JobEvent } from './job.js'
 import { JobList, JobListQuery } from './job-list.js'
@@ -34,7 +34,7 @@ export interface Route {
   query?: z.ZodObject
   body?: z.ZodObject
   /** Instead of `body`: bytes of this media type, as many as the operator allows. */
-  upload?: 'application/zip'
+  upload?: 'application/zip' | 'application/octet-stream'
   /** Default: `defaultBodyLimit`. */
   bodyLimit?: BodyLimit
   /** Takes If-Match, and answers an ETag. */
@@ -244,14 +244,7 @@ export const routes = {
   ...webhookRoutes,
   ...alertRoutes,
   ...curvesRoutes,
-  listDatasets: {
-    method: 'GET',
-    path: '/datasets',
-    scope: 'read',
-    summary: 'The newest version of every dataset',
-    status: 200,
-    reply: z.object({ items: z.array(Dataset) }),
-  },
+  ...datasetRoutes,
   listWorkers: {
     method: 'GET',
     path: '/workers',

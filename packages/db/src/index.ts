@@ -18,7 +18,19 @@ export { curveVersion, readCurve, readCurves } from './curve/read.js'
 export { appendPoints, rollbackCurve } from './curve/write.js'
 export type { Page, PageQuery } from './cursor.js'
 export { type Database, joinedTransaction, openDatabase, type OpenDatabaseOptions } from './database.js'
-export { listDatasets, registerDataset, resolveDataset } from './datasets.js'
+export {
+  type ClaimedImport,
+  claimImport,
+  createImport,
+  finishImport,
+  getImport,
+  type ImportEnd,
+  listImports,
+  newImportId,
+  noteImport,
+  requeueImports,
+} from './dataset-imports.js'
+export { describeDataset, listDatasets, listDatasetVersions, registerDataset, resolveDataset } from './datasets.js'
 export { deleteJob } from './deletion.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
 export { type Fence, FencedError, type TaskFence } from './fence.js'

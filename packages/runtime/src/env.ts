@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { nearest } from '@kantor/contracts'
 import { z } from 'zod'
 import { crashPoints, parseCrashAt } from './crash-point.js'
@@ -62,6 +62,14 @@ const variables = z.object({
   KANTOR_IMPORT_MIB: whole(1, 1_048_576).default(2048),
   // Beyond any single device of today; a job that needs more is a slip of the pen.
   KANTOR_MEMORY_GIB: whole(1, 1_000_000).default(80),
+  // What lies below them can be made a dataset by whoever may submit.
+  KANTOR_IMPORT_ROOTS: z
+    .string()
+    .transform((paths) => paths.split(',').map((path) => path.trim()))
+    .refine((paths) => paths.every((path) => isAbsolute(path)), {
+      error: 'must be absolute paths, with commas between',
+    })
+    .default([]),
   KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
   KANTOR_SLOTS: whole(1, 64).default(1),
@@ -112,9 +120,10 @@ const meanings: Partial<Record<keyof typeof variables.shape, string>> = {
   KANTOR_HOSTS: 'names under which the API may be asked, with commas between, besides its own',
   KANTOR_TRUSTED_PROXIES: 'addresses or ranges whose X-Forwarded-For is believed, with commas between',
   KANTOR_RATE_LIMIT: 'requests per second of one key, or of one address without a key; 0 to 1 000 000',
-  KANTOR_IMPORT_MIB: 'mebibytes of an archive that `POST /jobs/import` takes, 1 to 1 048 576',
   KANTOR_MEMORY_GIB:
     'a job that is estimated to need more is refused, as long as no worker has told what its device has; GiB',
+  KANTOR_IMPORT_MIB: 'mebibytes of a job’s archive or of an uploaded dataset, 1 to 1 048 576',
+  KANTOR_IMPORT_ROOTS: 'folders of the API’s machine from which datasets may be imported, with commas between',
   KANTOR_LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
   KANTOR_DEVICE: 'cpu or gpu: what a worker trains on; it ends when there is no GPU and one is asked for',
   KANTOR_SLOTS: 'jobs that a worker trains at once, 1 to 64; one per GPU',
@@ -164,6 +173,8 @@ export interface Env {
   trustedProxies: string[]
   /** Requests per second of one key, or of one address without a key; 0 is no limit. */
   rateLimit: number
+  /** Absolute; below them lies what may be imported. */
+  importRoots: string[]
   /** Webhooks may lead to this host and into private networks. */
   webhookPrivate: boolean
   /** Of an archive that is imported, at most. */
@@ -279,6 +290,7 @@ function typed(data: z.infer<typeof variables>): Env {
     trustedProxies: data.KANTOR_TRUSTED_PROXIES,
     rateLimit: data.KANTOR_RATE_LIMIT,
     memoryBytes: data.KANTOR_MEMORY_GIB * 2 ** 30,
+    importRoots: data.KANTOR_IMPORT_ROOTS.map((path) => resolve(path)),
     webhookPrivate: data.KANTOR_WEBHOOK_PRIVATE === 'on',
     importMebibytes: data.KANTOR_IMPORT_MIB,
     ...(data.KANTOR_ADMIN_PORT !== undefined && { adminPort: data.KANTOR_ADMIN_PORT }),

@@ -28,10 +28,12 @@ export function useJsonBodies(app: FastifyInstance): void {
     return parseJson(body, request.routeOptions.config.maxKeys ?? defaultBodyLimit.keys)
   })
   // Read by the route, into a file: only there is it known what else has to be right.
-  app.addContentTypeParser('application/zip', async (request: FastifyRequest, body: IncomingMessage) => {
-    assertTakes(request, 'application/zip')
-    return body
-  })
+  for (const type of ['application/zip', 'application/octet-stream']) {
+    app.addContentTypeParser(type, async (request: FastifyRequest, body: IncomingMessage) => {
+      assertTakes(request, type)
+      return body
+    })
+  }
   app.addHook('onRequest', async (request) => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity')

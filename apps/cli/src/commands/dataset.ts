@@ -1,5 +1,7 @@
+import { openAsBlob } from 'node:fs'
 import { resolve } from 'node:path'
-import { DatasetFormat, DatasetId, PointLaw } from '@kantor/contracts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type DatasetDetail, DatasetFormat, DatasetId, PointLaw } from '@kantor/contracts'
 import type { DatasetSource } from '@kantor/datasets'
 import { Command, InvalidArgumentError } from 'commander'
 import { Failure } from '../failure.js'
@@ -8,9 +10,11 @@ import { connect, databaseUrlFor, globalsOf, settings } from '../settings.js'
 
 /** `kantor dataset …`: bring images in, and see what is there. */
 export function dataset(): Command {
-  const group = new Command('dataset').description('Import and list datasets')
+  const group = new Command('dataset').description('Import, upload, list and show datasets')
   group.addCommand(importCommand())
+  group.addCommand(uploadCommand())
   group.addCommand(list())
+  group.addCommand(show())
   return group
 }
 
@@ -31,7 +35,7 @@ function importCommand(): Command {
       'Import images under an id; needs the database (DATABASE_URL or a running local stack) and the object store',
     )
     .argument('<id>', 'lower case letters, digits and dashes', datasetId)
-    .argument('[path]', 'a folder, ZIP or tar file of images; CIFAR’s or IDX files: what it is shows by itself')
+    .argument('[path]', 'a folder, ZIP or tar file of images; CIFAR’s, LSUN’s or IDX files: what it is shows by itself')
     .option('--format <name>', `with a path: one of ${DatasetFormat.options.join(', ')}, when it does not show`, format)
     .option('--folder <directory>', 'JPEG, PNG and WebP files; the first sub-folder is the label')
     .option(
@@ -148,4 +152,61 @@ function list(): Command {
       ])
       print(table(['DATASET', 'IMAGES', 'CHANNELS', 'LABELS', 'SOURCE'], rows, [1, 2, 3]))
     })
+}
+
+/** Between looks at an import. */
+const LOOK_EVERY_MS = 500
+
+function uploadCommand(): Command {
+  return new Command('upload')
+    .description('Send a ZIP, tar, CIFAR or IDX file to the API, and wait until it is imported')
+    .argument('<id>', 'lower case letters, digits and dashes', datasetId)
+    .argument('<file>')
+    .option('--json', 'one JSON document on stdout')
+    .action(async (id: string, path: string, flags: { json?: boolean }, command: Command) => {
+      const upload = await openAsBlob(path).catch((cause: Error) => {
+        throw new Failure('notFound', `there is no file ${path}`, { cause })
+      })
+      const { client } = await connect(command)
+      let found = await client.uploadDataset({ params: { id }, upload })
+      note(`import ${found.id}`)
+      while (found.state === 'queued' || found.state === 'running') {
+        await sleep(LOOK_EVERY_MS)
+        found = await client.getImport({ params: { id: found.id } })
+      }
+      if (flags.json) printJson(found)
+      if (found.problem) throw new Failure('failed', `${found.problem.title}: ${found.problem.detail}`)
+      if (!flags.json) print(`${id}@${found.version}`)
+    })
+}
+
+function show(): Command {
+  return new Command('show')
+    .description('A dataset’s newest version: what its images are like, what was left out; and its other versions')
+    .argument('<id>', 'lower case letters, digits and dashes', datasetId)
+    .option('--json', 'one JSON document on stdout')
+    .action(async (id: string, flags: { json?: boolean }, command: Command) => {
+      const { client } = await connect(command)
+      const found = await client.getDataset({ params: { id } })
+      const { items: versions } = await client.listDatasetVersions({ params: { id } })
+      if (flags.json) return printJson({ ...found, versions })
+      const rows = [['version', found.version], ['source', found.source], ...describe(found)]
+      print(table(['WHAT', 'IS'], [...rows, ['versions', versions.map(({ version }) => version).join(', ')]], []))
+    })
+}
+
+const shown = (values: number[]) => values.map((value) => value.toFixed(1)).join(', ')
+
+function describe({ numImages, channels, labels, law, statistics }: DatasetDetail): string[][] {
+  if (law) return [['points', `${numImages} of ${channels} coordinates`]]
+  const images = ['images', `${numImages} of ${channels === 1 ? 'one channel' : `${channels} channels`}`]
+  if (!statistics) return [images]
+  const { mean, deviation, labelCounts, sizes, skipped } = statistics
+  return [
+    images,
+    ['mean, deviation', `${shown(mean)}; ${shown(deviation)}`],
+    ['sizes', sizes.map(({ width, height, count }) => `${width} × ${height}: ${count}`).join(', ')],
+    ['labels', labels.map((label, index) => `${JSON.stringify(label)}: ${labelCounts[index]}`).join(', ')],
+    ['left out', [`${skipped.count}`, ...skipped.first.map(({ name }) => JSON.stringify(name))].join(', ')],
+  ]
 }

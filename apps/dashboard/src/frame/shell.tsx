@@ -22,6 +22,9 @@ export function Shell() {
             <span>Kantor</span>
           </Link>
           <nav className={styles['links']} aria-label="Service">
+            <Anchor component={Link} to="/datasets" size="sm" c="dimmed">
+              Datasets
+            </Anchor>
             <Anchor component={Link} to="/workers" size="sm" c="dimmed">
               Workers
             </Anchor>

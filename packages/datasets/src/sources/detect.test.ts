@@ -32,6 +32,9 @@ test('sourceAt tells what lies at a path by its content', async () => {
   expect(await at(await tarOf('a/b.png'))).toMatchObject({ kind: 'tar', channels: 1 })
   expect(await at(gzipSync(await tarOf('a/b.png')))).toMatchObject({ kind: 'tar' })
   expect(await at(gzipSync(await tarOf('cifar-10-batches-bin/x')))).toMatchObject({ kind: 'cifar-10' })
+  expect(await at(Buffer.concat([Buffer.alloc(16), Buffer.from('dec0efbe01000000', 'hex')]))).toMatchObject({
+    kind: 'lmdb',
+  })
   for (const junk of [Buffer.alloc(0), Buffer.from('<html>'), gzipSync(Buffer.from('x')), await png(2, 2)])
     await expect(at(junk)).rejects.toMatchObject({ code: 'dataset-invalid' })
   await expect(at(gzipSync(Buffer.from('x')).subarray(0, 12))).rejects.toMatchObject({ code: 'archive-invalid' })

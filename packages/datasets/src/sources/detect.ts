@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { createReadStream } from 'node:fs'
 import { AppError, type DatasetFormat } from '@kantor/contracts'
+import { isLmdb } from './read-lmdb.js'
 import type { DatasetSource } from './source.js'
 
 interface Wish {
@@ -25,6 +26,8 @@ export async function sourceAt(path: string, { format, channels }: Wish = {}): P
     case 'cifar-10':
     case 'cifar-100':
       return { kind: form, path }
+    case 'lmdb':
+      return { kind: form, path, ...wished }
     case 'idx':
       return { kind: form, images: path }
   }
@@ -36,11 +39,13 @@ async function formatAt(path: string): Promise<DatasetFormat> {
   })
   if (found.isDirectory()) {
     const names = await readdir(path)
+    if (names.includes('data.mdb')) return 'lmdb'
     if (names.includes('data_batch_1.bin')) return 'cifar-10'
     return names.includes('train.bin') && names.includes('fine_label_names.txt') ? 'cifar-100' : 'folder'
   }
   const head = await firstBytes(path)
   if (head.subarray(0, 2).toString('latin1') === 'PK') return 'zip'
+  if (isLmdb(head)) return 'lmdb'
   if (head.length >= 4 && head.readUInt32BE(0) === 0x0803) return 'idx'
   if (head.subarray(257, 262).toString('latin1') === 'ustar') {
     const [top = ''] = head.subarray(0, 100).toString('latin1').split('/', 1)
@@ -49,7 +54,7 @@ async function formatAt(path: string): Promise<DatasetFormat> {
   }
   throw new AppError(
     'dataset-invalid',
-    `${JSON.stringify(basename(path))} is neither a folder nor a ZIP, tar or IDX file`,
+    `${JSON.stringify(basename(path))} is neither a folder nor a ZIP, tar, IDX or LMDB file`,
   )
 }
 

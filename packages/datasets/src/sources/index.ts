@@ -2,6 +2,7 @@ import { openCifar } from './cifar.js'
 import { openFashionMnist } from './fashion-mnist.js'
 import { openFolder } from './folder.js'
 import { openIdx } from './idx.js'
+import { openLmdb } from './lmdb.js'
 import { openMnist } from './mnist.js'
 import type { DatasetSource, OpenSource, SourceContext } from './source.js'
 import { openTar } from './tar.js'
@@ -17,6 +18,7 @@ const openers: { [K in Kind]: Open<K> } = {
   folder: openFolder,
   zip: openZip,
   tar: openTar,
+  lmdb: openLmdb,
   'cifar-10': openCifar,
   'cifar-100': openCifar,
 }

@@ -16,6 +16,8 @@ export type DatasetSource =
   | { kind: 'tar'; file: string; channels?: 1 | 3 }
   /** The binary version of A. Krizhevsky's CIFAR: the tar file as it is offered, or the directory that is in it. */
   | { kind: 'cifar-10' | 'cifar-100'; path: string; split?: 'train' | 'test' }
+  /** An LMDB database of image files by name, as LSUN's are: its directory, or the `data.mdb` in it. */
+  | { kind: 'lmdb'; path: string; channels?: 1 | 3 }
 
 export interface SourceImage {
   /** Pixels when the source is raw, else the file as it was found. */
