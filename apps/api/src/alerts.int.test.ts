@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import type { Alert, AlertRule } from '@kantor/contracts'
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Alert, AlertRule, CurveReply, JobEvent } from '@kantor/contracts'
 import {
   appendPoints,
   createWebhook,
@@ -9,7 +13,11 @@ import {
   markRunning,
   watchAlerts,
 } from '@kantor/db'
+import { createClient } from '@kantor/client'
+import { openQueue } from '@kantor/queue'
+import { createLogger } from '@kantor/runtime'
 import { type Services, startServices } from '@kantor/testing'
+import { startDispatcher } from './dispatcher.js'
 import { aPoint, claim, openRig, replyOf, type Rig, submit, unknownId } from '../tests/rig.js'
 
 let services: Services
@@ -107,4 +115,72 @@ test('a rule is changed, switched off and deleted; a bad one is refused by the f
     id,
   })
   expect((await rig.ask({ url: `/alert-rules/${id}/alerts` })).statusCode).toBe(404)
+})
+
+test('an alert of the live loop is an event on the stream, a mark on the curve, and a signed request', async () => {
+  const received: { headers: IncomingHttpHeaders; body: string }[] = []
+  const receiver = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      received.push({ headers: request.headers, body })
+      response.writeHead(204).end()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(receiver, 'listening')
+  const queue = await openQueue({ databaseUrl: services.databaseUrl })
+  const log = createLogger({ logLevel: 'silent' }, 'test')
+  const every = { leadEveryMs: 50, watchEveryMs: 50, deliverEveryMs: 50 }
+  const dispatcher = startDispatcher({ db: rig.db, queue, store: rig.store, log, allowPrivateWebhooks: true, ...every })
+  try {
+    const { port } = receiver.address() as AddressInfo
+    const { secret } = await createWebhook(rig.db, {
+      url: `http://127.0.0.1:${port}/`,
+      events: ['alert.fired'],
+      active: true,
+    })
+    const rule = await create({ kind: 'threshold', metric: 'w_estimate', op: 'above', value: 2, points: 3 })
+    const fence = await running()
+    const client = createClient({ url: `http://127.0.0.1:${rig.port}`, apiKey: await rig.key('read') })
+    const stream = await client.streamJob({ params: { id: fence.jobId } })
+    const curve = async () => (await rig.ask({ url: `/jobs/${fence.jobId}/curve` })).json() as CurveReply
+    const before = await rig.ask({ url: `/jobs/${fence.jobId}/curve` })
+    await write(fence, 1, [3, 3, 3])
+
+    let told: JobEvent | undefined
+    for await (const { event, data } of stream) {
+      if (event === 'state' && data.reason === 'alert_fired') told = data
+      if (told) break
+    }
+    const message = 'watch it: w_estimate is 3, above 2'
+    expect(told).toMatchObject({ from: 'running', to: 'running', actor: 'alert rules', message, step: 3 })
+    const { marks } = await curve()
+    expect(marks.filter(({ type }) => type === 'alert')).toEqual([{ step: 3, type: 'alert', message }])
+    // Who holds the curve of before is told of the mark.
+    const etag = before.headers['etag']!
+    expect((await rig.ask({ url: `/jobs/${fence.jobId}/curve`, headers: { 'if-none-match': etag } })).statusCode).toBe(
+      200,
+    )
+    expect((await rig.ask({ url: `/jobs/${fence.jobId}` })).json()).toMatchObject({
+      state: 'running',
+      reason: 'first_step',
+    })
+
+    while (received.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    const [{ headers, body }] = received as [(typeof received)[number]]
+    expect(JSON.parse(body)).toMatchObject({
+      type: 'alert.fired',
+      data: { ruleId: rule.id, rule: 'watch it', jobId: fence.jobId, step: 3, message: 'w_estimate is 3, above 2' },
+    })
+    const signed = [headers['webhook-id'], headers['webhook-timestamp'], body].join('.')
+    const key = Buffer.from(secret!.slice('whsec_'.length), 'base64')
+    expect(headers['webhook-signature']).toBe(`v1,${createHmac('sha256', key).update(signed).digest('base64')}`)
+    // Told once, however often it is looked at.
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect([received.length, (await alertsOf(rule)).length]).toEqual([1, 1])
+  } finally {
+    await dispatcher.close()
+    await queue.close()
+    receiver.close()
+  }
 })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { alert } from './commands/alert.js'
 import { dataset } from './commands/dataset.js'
 import { demo } from './commands/demo.js'
 import { doctor } from './commands/doctor.js'
@@ -10,6 +11,7 @@ import { parity } from './commands/parity.js'
 import { checkpoint, task } from './commands/task.js'
 import { up } from './commands/up.js'
 import { usage } from './commands/usage.js'
+import { webhook } from './commands/webhook.js'
 import { worker } from './commands/worker.js'
 import { exitCodes, explain } from './failure.js'
 import { note, paint } from './output.js'
@@ -32,7 +34,22 @@ Data goes to stdout, everything else to stderr. Exit codes:
   )
 
 // Commands load databases and images in their actions: help and typing errors should answer at once.
-for (const command of [up, demo, job, checkpoint, task, dataset, worker, usage, key, doctor, parity, paper])
+for (const command of [
+  up,
+  demo,
+  job,
+  checkpoint,
+  task,
+  dataset,
+  worker,
+  alert,
+  webhook,
+  usage,
+  key,
+  doctor,
+  parity,
+  paper,
+])
   program.addCommand(command())
 throwInsteadOfExit(program)
 

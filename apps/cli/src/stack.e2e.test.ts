@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Checkpoint, Job, JobPlan, Task, Worker } from '@kantor/contracts'
+import type { Checkpoint, CreatedWebhook, Job, JobPlan, Task, Worker } from '@kantor/contracts'
 import { repoRoot } from '@kantor/runtime'
 import { probeTensorFlow } from './doctor/probe-tensorflow.js'
 import type { StackFile } from './stack/stack-file.js'
@@ -275,6 +275,26 @@ describe('kantor up', () => {
     expect((await kantor(['worker', 'list'])).stdout).toMatch(new RegExp(`${id} .*draining +cpu .*bitwise`))
     expect(await kantor(['worker', 'enable', id])).toMatchObject({ code: 0, stderr: expect.stringContaining('online') })
     expect(await kantor(['worker', 'drain', 'nobody'])).toMatchObject({ code: 3 })
+  })
+
+  test('alert rules and webhooks are added, listed and removed', async () => {
+    const rule = await kantor(['alert', 'add', 'too high', '--above', '2', '--points', '5'])
+    expect(rule).toMatchObject({ code: 0, stderr: expect.stringContaining('w_estimate above 2 (median of 5)') })
+    const id = rule.stdout.trim()
+    expect((await kantor(['alert', 'list'])).stdout).toMatch(new RegExp(`${id} +too high +yes`))
+    expect(await kantor(['alert', 'fired', id])).toMatchObject({ code: 0, stdout: '' })
+    expect(await kantor(['alert', 'add', 'two', '--above', '2', '--stalled', '60'])).toMatchObject({ code: 2 })
+    expect(await kantor(['alert', 'remove', id])).toMatchObject({ code: 0 })
+    expect(await kantor(['alert', 'remove', id])).toMatchObject({ code: 3 })
+
+    const made = await kantor(['webhook', 'add', 'https://example.invalid/', '--events', 'alert.fired', '--json'])
+    const hook = JSON.parse(made.stdout) as CreatedWebhook
+    expect(hook.secret).toMatch(/^whsec_/)
+    expect((await kantor(['webhook', 'list'])).stdout).toMatch(new RegExp(`${hook.id} +https.* +alert.fired`))
+    expect(await kantor(['webhook', 'deliveries', hook.id])).toMatchObject({ code: 0, stdout: '' })
+    expect(await kantor(['webhook', 'test', hook.id])).toMatchObject({ code: 1 })
+    expect(await kantor(['webhook', 'add', 'http://127.0.0.1/'])).toMatchObject({ code: 2 })
+    expect(await kantor(['webhook', 'remove', hook.id])).toMatchObject({ code: 0 })
   })
 
   testWithTensorFlow('a worker that is killed is replaced', async () => {

@@ -45,6 +45,19 @@ export const ArchivedCurve = z.object({
   rollbacks: z.array(
     z.object({ attempt: z.int().min(1), afterStep: z.int().min(0), seq: z.int().min(1), at: z.iso.datetime() }),
   ),
+  /** What was seen of the critic on the way; not effective once a resumed attempt went back behind it. */
+  marks: z
+    .array(
+      z.object({
+        attempt: z.int().min(1),
+        seq: z.int().min(1),
+        step: z.int().min(0),
+        kind: z.enum(['health', 'remedy']),
+        message: z.string(),
+        effective: z.boolean(),
+      }),
+    )
+    .default([]),
 })
 export type ArchivedCurve = z.infer<typeof ArchivedCurve>
 

@@ -63,7 +63,7 @@ export type CurveSeries = z.infer<typeof CurveSeries>
 
 export const CurveMark = z.object({
   step: z.int(),
-  type: z.enum(['rollback', 'checkpoint', 'sample', 'health', 'remedy']),
+  type: z.enum(['rollback', 'checkpoint', 'sample', 'health', 'remedy', 'alert']),
   /** What happened there, where the type does not say it all. */
   message: z.string().optional(),
 })

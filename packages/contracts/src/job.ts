@@ -209,6 +209,8 @@ export const JobEvent = z
     to: JobState,
     reason: Reason,
     message: z.string().nullable(),
+    /** Where the curve was, for what is about the curve: an alert. */
+    step: z.int().optional(),
   })
   .meta({ id: 'JobEvent' })
 export type JobEvent = z.infer<typeof JobEvent>

@@ -21,6 +21,10 @@ export const reasonCatalogue = {
   edited: { meaning: 'Name, tags, notes or priority were changed' },
   archived: { meaning: 'Taken out of the lists' },
   unarchived: { meaning: 'Put back into the lists' },
+  alert_fired: {
+    meaning: 'An alert rule found something',
+    remedy: 'See the message, and the mark on the curve; the job itself goes on as before',
+  },
   imported: { meaning: 'Came from an archive; what is before it happened elsewhere' },
   preempted: { meaning: 'Its worker went down in good order' },
   worker_lost: {

@@ -31,10 +31,16 @@ export async function readCurveHistory(db: Database, jobId: string): Promise<Arc
     'SELECT epoch AS attempt, after_step AS "afterStep", seq, at FROM curve_rollback WHERE job_id = $1 ORDER BY seq',
     [jobId],
   )
+  const marks = await query<Omit<ArchivedCurve['marks'][number], 'seq'> & { seq: string }>(
+    db,
+    'SELECT epoch AS attempt, seq, step, kind, message, effective FROM curve_mark WHERE job_id = $1 ORDER BY seq',
+    [jobId],
+  )
   return {
     seq: Number(job.seq),
     startedAt: job.startedAt === null ? null : Number(job.startedAt),
     rollbacks: rollbacks.map((row) => ({ ...row, seq: Number(row.seq), at: row.at.toISOString() })),
+    marks: marks.map((row) => ({ ...row, seq: Number(row.seq) })),
   }
 }
 
@@ -108,6 +114,8 @@ async function insertAll(tx: Transaction, imported: ImportedJob): Promise<Job> {
       at,
     })),
   )
+  const marks = curve.marks.map(({ attempt, ...mark }) => ({ job_id: id, epoch: attempt, ...mark }))
+  await insertMany(tx, 'curve_mark', marks)
   await importPoints(tx, id, { points: imported.points, effective: true, seq: curve.seq })
   await importPoints(tx, id, { points: imported.superseded, effective: false, seq: curve.seq })
   const { jobId, host } = imported.importedFrom
@@ -120,9 +128,9 @@ async function insertJob(tx: Transaction, imported: ImportedJob): Promise<OwnedJ
   const { job, spec } = imported
   const { rows } = await tx.query<OwnedJobRow>(
     `INSERT INTO job (id, name, tags, notes, priority, device, state, reason, message, spec, lint, epoch, worker_id, key_id, determinism,
-       replay_divergences, progress, event_seq, curve_seq, started_at, finished_at, imported_from)
+       replay_divergences, progress, event_seq, curve_seq, started_at, finished_at, imported_from, health)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-       'epoch'::timestamptz + $20::bigint * interval '1 microsecond', $21, $22) RETURNING ${jobColumns}`,
+       'epoch'::timestamptz + $20::bigint * interval '1 microsecond', $21, $22, $23) RETURNING ${jobColumns}`,
     [
       imported.id,
       job.name,
@@ -146,6 +154,7 @@ async function insertJob(tx: Transaction, imported: ImportedJob): Promise<OwnedJ
       imported.curve.startedAt,
       job.finishedAt,
       JSON.stringify(imported.importedFrom),
+      job.health && JSON.stringify(job.health),
     ],
   )
   return rows[0]!
@@ -154,9 +163,9 @@ async function insertJob(tx: Transaction, imported: ImportedJob): Promise<OwnedJ
 /** Only a claim raises the number of the attempt that an event belongs to. */
 async function insertEvents(tx: Transaction, { id, events }: ImportedJob): Promise<void> {
   let epoch = 0
-  const rows = events.map(({ from, to, ...event }) => {
+  const rows = events.map(({ from, to, step = null, ...event }) => {
     if (from === 'queued' && to === 'starting') epoch += 1
-    return { job_id: id, epoch, from_state: from, to_state: to, ...event }
+    return { job_id: id, epoch, from_state: from, to_state: to, step, ...event }
   })
   await insertMany(tx, 'job_event', rows)
 }
@@ -212,7 +221,7 @@ const checkpointRow = (jobId: string, checkpoint: ImportedJob['checkpoints'][num
   medians: checkpoint.medians,
 })
 
-type Table = 'attempt' | 'sample' | 'checkpoint' | 'curve_rollback' | 'job_event'
+type Table = 'attempt' | 'sample' | 'checkpoint' | 'curve_rollback' | 'curve_mark' | 'job_event'
 
 /** Rows that one statement takes. */
 const BATCH = 500

@@ -140,6 +140,7 @@ export async function listEvents(db: Database, jobId: string, after = 0): Promis
       to: row.toState,
       reason: row.reason,
       message: row.message,
+      ...(row.step !== null && { step: row.step }),
     }),
   )
 }

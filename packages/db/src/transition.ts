@@ -15,6 +15,8 @@ export interface Move {
   reason: Reason
   message?: string | undefined
   actor: string
+  /** Where the curve was, for what is about the curve. */
+  step?: number | undefined
   /** With `pausing`. */
   pauseCheckpoint?: PauseCheckpoint | undefined
 }
@@ -102,8 +104,8 @@ export async function appendEvent(
   const told = from !== move.to && toldStates.includes(move.to)
   await tx.query(
     `WITH event AS (
-       INSERT INTO job_event (job_id, seq, actor, from_state, to_state, reason, message, epoch)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *
+       INSERT INTO job_event (job_id, seq, actor, from_state, to_state, reason, message, epoch, step)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $10) RETURNING *
      )
      INSERT INTO webhook_delivery (webhook_id, event, job_id, payload)
      SELECT webhook.id, $9::text, event.job_id, json_build_object('type', $9::text, 'timestamp', event.at, 'data', json_build_object(
@@ -120,6 +122,7 @@ export async function appendEvent(
       move.message ?? null,
       moved.epoch,
       told ? `job.${move.to}` : null,
+      move.step ?? null,
     ],
   )
 }

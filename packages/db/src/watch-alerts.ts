@@ -1,7 +1,12 @@
-import { type AlertCondition, type AlertRule, type SeriesName } from '@kantor/contracts'
+import type { AlertCondition, AlertRule } from '@kantor/contracts'
 import { listAlertRules } from './alert-rules.js'
 import { newestPoints } from './dossier.js'
-import { type Database, query } from './database.js'
+import { type Database, query, transaction, type Transaction } from './database.js'
+import { jobColumns, type OwnedJobRow } from './job-row.js'
+import { appendEvent, lockJob } from './transition.js'
+
+/** Of events that a rule leaves in a job. */
+const ACTOR = 'alert rules'
 
 type Condition<K extends AlertCondition['kind']> = Extract<AlertCondition, { kind: K }>
 interface Watched {
@@ -21,9 +26,9 @@ async function watchRule(db: Database, rule: AlertRule): Promise<number> {
   if (condition.kind === 'state') return fireAll(db, rule, await endedJobs(db, rule, condition))
   if (condition.kind === 'stalled') return fireAll(db, rule, await standingJobs(db, rule, condition))
   const found: (Watched & { message: string })[] = []
-  for (const job of await runningJobs(db, rule)) {
-    const message = await judge(db, job.id, condition)
-    if (message !== null) found.push({ ...job, message })
+  for (const id of await runningJobs(db, rule)) {
+    const verdict = await judge(db, id, condition)
+    if (verdict !== null) found.push({ id, ...verdict })
   }
   return fireAll(db, rule, found)
 }
@@ -31,8 +36,12 @@ async function watchRule(db: Database, rule: AlertRule): Promise<number> {
 const step = `coalesce((job.progress->>'step')::int, 0)`
 const untold = `NOT EXISTS (SELECT 1 FROM alert WHERE rule_id = $1 AND job_id = job.id AND fired_at IS NOT NULL)`
 
-const runningJobs = (db: Database, { id }: AlertRule) =>
-  query<Watched>(db, `SELECT id, ${step} AS step FROM job WHERE state = 'running' AND ${untold} ORDER BY id`, [id])
+async function runningJobs(db: Database, { id }: AlertRule): Promise<string[]> {
+  const rows = await query<{ id: string }>(db, `SELECT id FROM job WHERE state = 'running' AND ${untold} ORDER BY id`, [
+    id,
+  ])
+  return rows.map((row) => row.id)
+}
 
 const endedJobs = (db: Database, { id }: AlertRule, { states }: Condition<'state'>) =>
   query<Watched & { message: string }>(
@@ -64,32 +73,37 @@ async function standingJobs(db: Database, { id }: AlertRule, { seconds }: Condit
   )
 }
 
-/** What is wrong with a running job's curve, or null: also while there are fewer points than the rule judges. */
+/** What is wrong with a running job's curve at its newest step, or null: also while there are fewer points than the rule judges. */
 async function judge(
   db: Database,
   jobId: string,
   condition: Condition<'threshold' | 'change'>,
-): Promise<string | null> {
-  const { kind, metric, points } = condition
-  const values = await newestValues(db, jobId, metric, kind === 'change' ? 2 * points : points)
-  if (values === null) return null
-  const now = median(values.slice(-points))
+): Promise<Pick<Watched & { message: string }, 'step' | 'message'> | null> {
+  const { kind, metric, points: size } = condition
+  const count = kind === 'change' ? 2 * size : size
+  const points = await newestPoints(db, jobId, count)
+  if (points.length < count) return null
+  const message = finding(
+    condition,
+    points.map(({ values }) => Number(values[metric])),
+  )
+  return message === null ? null : { step: points.at(-1)!.step, message }
+}
+
+function finding(condition: Condition<'threshold' | 'change'>, values: number[]): string | null {
+  const { metric, points: size } = condition
+  const now = median(values.slice(-size))
   if (now === null) return null
   if (condition.kind === 'threshold') {
     const { op, value } = condition
     return (op === 'above' ? now > value : now < value) ? `${metric} is ${now}, ${op} ${value}` : null
   }
-  const before = median(values.slice(0, points))
+  const before = median(values.slice(0, size))
   if (before === null) return null
   const { direction, by } = condition
   return (direction === 'rise' ? now - before : before - now) > by
     ? `${metric} went from ${before} to ${now}, a ${direction} of more than ${by}`
     : null
-}
-
-async function newestValues(db: Database, jobId: string, metric: SeriesName, count: number): Promise<number[] | null> {
-  const points = await newestPoints(db, jobId, count)
-  return points.length < count ? null : points.map(({ values }) => Number(values[metric]))
 }
 
 function median(values: number[]): number | null {
@@ -99,27 +113,43 @@ function median(values: number[]): number | null {
   return finite.length % 2 === 1 ? finite[middle]! : (finite[middle - 1]! + finite[middle]!) / 2
 }
 
-/** Each once, however many look; the webhooks' news commit with the alert. */
+/** Each once, however many look; the job's event, the mark on its curve and the webhooks' news commit with the alert. */
 async function fireAll(db: Database, rule: AlertRule, found: (Watched & { message: string })[]): Promise<number> {
   let fired = 0
-  for (const { id, step: at, message } of found) {
-    const rows = await query(
-      db,
-      `WITH fired AS (
-         INSERT INTO alert (rule_id, job_id, step, message, fired_at) SELECT $1, id, $3, $4, clock_timestamp() FROM job WHERE id = $2
-         ON CONFLICT (rule_id, job_id) DO UPDATE SET step = excluded.step, message = excluded.message, fired_at = excluded.fired_at
-           WHERE alert.fired_at IS NULL
-         RETURNING *
-       ), told AS (
-         INSERT INTO webhook_delivery (webhook_id, event, job_id, payload)
-         SELECT webhook.id, 'alert.fired', job_id, json_build_object('type', 'alert.fired', 'timestamp', fired_at, 'data', json_build_object(
-           'ruleId', rule_id, 'rule', $5::text, 'jobId', job_id, 'step', step, 'message', message))::text
-         FROM fired JOIN webhook ON webhook.active AND 'alert.fired' = ANY(webhook.events)
-       )
-       SELECT 1 FROM fired`,
-      [rule.id, id, at, message, rule.name],
-    )
-    fired += rows.length
-  }
+  for (const one of found) if (await transaction(db, (tx) => fire(tx, rule, one))) fired += 1
   return fired
+}
+
+async function fire(tx: Transaction, rule: AlertRule, { id, step: at, message }: Watched & { message: string }) {
+  const job = await lockJob(tx, id)
+  if (!job) return false
+  const { rows } = await tx.query<{ firedAt: Date }>(
+    `INSERT INTO alert (rule_id, job_id, step, message, fired_at) SELECT id, $2, $3, $4, clock_timestamp() FROM alert_rule WHERE id = $1
+     ON CONFLICT (rule_id, job_id) DO UPDATE SET step = excluded.step, message = excluded.message, fired_at = excluded.fired_at
+       WHERE alert.fired_at IS NULL
+     RETURNING fired_at AS "firedAt"`,
+    [rule.id, id, at, message],
+  )
+  if (!rows[0]) return false
+  // The job's own reason stays: the alert is about it, not of it. A curve's marks change.
+  const told = await tx.query<OwnedJobRow>(
+    `UPDATE job SET event_seq = event_seq + 1, curve_seq = curve_seq + 1 WHERE id = $1 RETURNING ${jobColumns}`,
+    [id],
+  )
+  const note = {
+    to: job.state,
+    reason: 'alert_fired',
+    actor: ACTOR,
+    message: `${rule.name}: ${message}`,
+    step: at,
+  } as const
+  await appendEvent(tx, job.state, told.rows[0]!, note)
+  await tx.query(
+    `INSERT INTO webhook_delivery (webhook_id, event, job_id, payload)
+     SELECT webhook.id, 'alert.fired', $1, json_build_object('type', 'alert.fired', 'timestamp', $2::timestamptz, 'data', json_build_object(
+       'ruleId', $3::uuid, 'rule', $4::text, 'jobId', $1::uuid, 'step', $5::int, 'message', $6::text))::text
+     FROM webhook WHERE webhook.active AND 'alert.fired' = ANY(webhook.events)`,
+    [id, rows[0].firedAt, rule.id, rule.name, at, message],
+  )
+  return true
 }

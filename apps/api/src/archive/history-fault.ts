@@ -16,8 +16,8 @@ export function archiveFault(
   const began = curve.startedAt === null ? null : Math.floor(curve.startedAt / 1000)
   if (began !== (job.startedAt === null ? null : Date.parse(job.startedAt)))
     return 'curve.json: startedAt is not that of job.json'
-  if (curve.rollbacks.some(({ seq, attempt }) => seq > curve.seq || attempt > job.attempt))
-    return 'curve.json: a rollback is of a number or an attempt that the job does not have'
+  if ([...curve.rollbacks, ...curve.marks].some(({ seq, attempt }) => seq > curve.seq || attempt > job.attempt))
+    return 'curve.json: a rollback or a mark is of a number or an attempt that the job does not have'
   return historyFault(events, job.state, job.attempt) ?? objectFault(documents, entries)
 }
 

@@ -10,7 +10,7 @@ export interface Overlay {
   chosenStep: number | null
 }
 
-/** Ticks under the curve for checkpoints, dashed lines for rollbacks, crosses at the top where points were not finite. */
+/** Ticks under the curve for checkpoints, dashed lines for rollbacks and alerts, crosses at the top where points were not finite. */
 export function drawMarks(plot: uPlot, palette: Palette, { marks, bad, chosenStep }: Overlay): void {
   const { ctx, bbox } = plot
   const dpr = devicePixelRatio
@@ -30,6 +30,13 @@ export function drawMarks(plot: uPlot, palette: Palette, { marks, bad, chosenSte
     if (type === 'checkpoint') {
       ctx.fillStyle = palette.good
       triangle(ctx, at(step), bottom, 4 * dpr)
+    } else if (type === 'alert') {
+      ctx.strokeStyle = palette.bad
+      ctx.setLineDash([2 * dpr, 2 * dpr])
+      line(ctx, at(step), bbox.top, bottom)
+      ctx.setLineDash([])
+      ctx.fillStyle = palette.bad
+      triangle(ctx, at(step), bbox.top + 8 * dpr, 5 * dpr)
     } else if (type === 'rollback') {
       ctx.strokeStyle = palette.warn
       ctx.setLineDash([4 * dpr, 3 * dpr])

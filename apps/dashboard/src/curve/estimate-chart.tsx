@@ -51,6 +51,7 @@ export function EstimateChart({ curve, range, lastStep, onZoom, logarithmic, cho
         onZoom={onZoom}
         onReset={() => onZoom(null)}
       />
+      <AlertNotes curve={curve} hovered={hovered} />
       {(bad > 0 || columns.clipped > 0) && (
         <p className={styles['warning']}>
           {bad > 0 && <span>✕ {count(bad)} points were not finite. </span>}
@@ -62,6 +63,23 @@ export function EstimateChart({ curve, range, lastStep, onZoom, logarithmic, cho
         </p>
       )}
     </>
+  )
+}
+
+/** What alert rules found in the bucket under the cursor; without a cursor, all of it. */
+function AlertNotes({ curve, hovered }: { curve: CurveReply; hovered: number | null }) {
+  const start = hovered === null ? undefined : seriesOf(curve, 'w_estimate').x[hovered]
+  const isShown = (step: number) => start === undefined || (step >= start && step < start + curve.resolution)
+  const alerts = curve.marks.filter(({ type, step }) => type === 'alert' && isShown(step))
+  if (alerts.length === 0) return null
+  return (
+    <ul className={styles['alerts']} aria-label="Alerts">
+      {alerts.map(({ step, message }) => (
+        <li key={step}>
+          ▲ step {count(step)}: {message}
+        </li>
+      ))}
+    </ul>
   )
 }
 

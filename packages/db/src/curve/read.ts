@@ -264,7 +264,8 @@ async function readMarks(tx: Transaction, jobId: string, range: CurveRange): Pro
        UNION ALL SELECT 'sample', step, NULL FROM sample WHERE job_id = $1 AND effective
        UNION ALL SELECT 'rollback', after_step, NULL FROM curve_rollback WHERE job_id = $1
        UNION ALL SELECT kind, step, message FROM curve_mark WHERE job_id = $1 AND effective
-     ) AS mark WHERE step BETWEEN $2 AND $3 ORDER BY type, step / $4::int, step`,
+       UNION ALL SELECT 'alert', step, message FROM job_event WHERE job_id = $1 AND reason = 'alert_fired'
+     ) AS mark WHERE step BETWEEN $2 AND $3 ORDER BY type, step / $4::int, step, message`,
     [jobId, range.first, range.last, range.resolution],
   )
   const marks = rows.map(({ message, ...mark }) => CurveMark.parse(message === null ? mark : { ...mark, message }))
