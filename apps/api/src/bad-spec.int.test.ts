@@ -191,6 +191,7 @@ describe('a spec that cannot be trained', () => {
   test.each([
     ['a clip beside a penalty', { objective: { kind: 'wgan-gp', clip: 0.01 } }, '/spec/objective/clip', /wgan-clip/],
     ['a penalty beside a clip', { objective: { kind: 'wgan-clip', lambda: 10 } }, '/spec/objective/lambda', /wgan-gp/],
+    ['spectral norm’s objective without it', { objective: { kind: 'wgan-sn' } }, '/spec/model/critic', /dcgan-sn/],
     ['a beta for RMSProp', { optimizer: { kind: 'rmsprop', beta1: 0 } }, '/spec/optimizer/beta1', /adam/],
   ])('row 27: %s', async (_, spec, pointer, hint) => {
     expect(await faultOf(withSpec(spec))).toMatchObject({

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import {
   AppError,
+  conflictsIn,
   type CreateJob,
   type Dataset,
   DatasetRef,
@@ -76,6 +77,7 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
       dataset: `${dataset.id}@${dataset.version}`,
       seed: body.spec.seed ?? randomInt(SEEDS),
     }
+    errors.push(...conflictsIn(spec).map((conflict) => under(`${pointer}/spec`, conflict)))
     for (const excess of [exceedsBudget(spec, dataset, by.quotas), exceedsDevice(spec, dataset, limits)])
       if (excess) errors.push(under(pointer, excess))
     const lint = lintJob(spec, dataset)

@@ -2,17 +2,18 @@ import { z } from 'zod'
 
 /**
  * Generators: the authors' DCGAN, DCGAN without batch norm, the same with one number of filters in every layer (the
- * paper's Fig. 6, which the authors' code lacks), and the 4-layer ReLU MLP. On points also `shift`, the generator of
- * Example 1: g(z) = θ + (0, …, 0, Φ(z)), uniform in its last `latentSize` coordinates; it learns θ alone, from 0.
+ * paper's Fig. 6, which the authors' code lacks), the 4-layer ReLU MLP, and the residual network of the WGAN-GP paper. On points also `shift`, the
+ * generator of Example 1: g(z) = θ + (0, …, 0, Φ(z)), uniform in its last `latentSize` coordinates; it learns θ alone, from 0.
  */
-export const GeneratorKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-constant', 'mlp', 'shift'])
+export const GeneratorKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-constant', 'mlp', 'resnet', 'shift'])
 export type GeneratorKind = z.infer<typeof GeneratorKind>
 
 /**
  * Critics: the authors' DCGAN critic (batch norm, no sigmoid), DCGAN without batch norm, DCGAN with layer norm (for a
- * gradient penalty: no score looks at the rest of its batch), and the 4-layer ReLU MLP.
+ * gradient penalty: no score looks at the rest of its batch), with spectral norm, the 4-layer ReLU MLP, and the residual network of
+ * the WGAN-GP paper, with layer norm or with spectral norm.
  */
-export const CriticKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-ln', 'mlp'])
+export const CriticKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-ln', 'dcgan-sn', 'mlp', 'resnet', 'resnet-sn'])
 export type CriticKind = z.infer<typeof CriticKind>
 
 /** Sizes that the DCGAN pyramids can reach: 16 · 2^k. The authors assert `isize % 16 == 0`, which lets 48 loop for ever. */
@@ -51,11 +52,14 @@ export const Model = z
     /** The authors' n_extra_layers: 3 × 3 convolutions at the widest resolution of each DCGAN network. */
     extraLayers: z.int().min(0).max(16).default(0),
   })
-  .refine((model) => model.extraLayers === 0 || model.generator !== 'mlp' || model.critic !== 'mlp', {
-    path: ['extraLayers'],
-    message: 'an MLP has no extra convolutions; set it to 0 or choose a DCGAN network',
-    params: { code: 'conflicting-options' },
-  })
+  .refine(
+    (model) => model.extraLayers === 0 || [model.generator, model.critic].some((kind) => kind.startsWith('dcgan')),
+    {
+      path: ['extraLayers'],
+      message: 'only DCGAN networks have extra convolutions; set it to 0 or choose one',
+      params: { code: 'conflicting-options' },
+    },
+  )
   .superRefine((model, context) => {
     const refuse = (key: 'generator' | 'critic', message: string) =>
       context.addIssue({ code: 'custom', path: [key], message, params: { code: 'incompatible-shape' } })

@@ -14,6 +14,7 @@ export {
 export { CheckpointChoice } from './archive-routes.js'
 export { Attempt } from './attempts.js'
 export { type BudgetPlan, criticStepsOf, planBudget, roughBudget } from './budget-plan.js'
+export { conflictsIn } from './conflicts.js'
 export { estimateMemory, type MemoryEstimate, type Sized } from './cost/memory.js'
 export { networkCosts } from './cost/networks.js'
 export { operationsOf, operationsPerGeneratorStep, penaltiesOf } from './cost/operations.js'
@@ -89,6 +90,7 @@ export {
   WganClip,
   WganDiv,
   WganGp,
+  WganSn,
 } from './objectives.js'
 export { Adam, Optimizer, type OptimizerKind, RmsProp } from './optimizers.js'
 export { eventFileName } from './outlet-routes.js'

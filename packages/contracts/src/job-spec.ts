@@ -46,6 +46,11 @@ const specShape = {
   objective: Objective.prefault({ kind: 'wgan-clip' }),
   optimizer: Optimizer.prefault({ kind: 'rmsprop' }),
   schedule: Schedule.prefault({}),
+  /**
+   * A running mean of the generator's weights, w̄ ← decay · w̄ + (1 − decay) · w after every generator step (Karras et al. 2018: 0.999): samples
+   * are drawn with it, and checkpoints hold both. None when absent.
+   */
+  generatorAverage: z.strictObject({ decay: z.number().gt(0).lt(1).default(0.999) }).optional(),
   batchSize: z.int().min(2).max(1024).default(64),
   /** `bfloat16`: convolutions and matrix products; weights, statistics, losses and optimizer stay float32. */
   precision: z.enum(['float32', 'bfloat16']).default('float32'),

@@ -19,6 +19,8 @@ export const WganGp = z.strictObject({
   lambda: z.number().min(0).max(1e6).default(10),
   /** 2 pulls every norm towards 1; 1 only pushes down those above 1 (Petzka et al. 2018, WGAN-LP). */
   sides: z.literal([1, 2]).default(2),
+  /** Weight of drift · mean D(real)², which keeps scores near 0 (Karras et al. 2018: 0.001). None when absent. */
+  drift: z.number().gt(0).max(1e3).optional(),
 })
 export type WganGp = z.infer<typeof WganGp>
 
@@ -32,6 +34,10 @@ export const WganDiv = z.strictObject({
   power: z.literal([2, 4, 6]).default(6),
 })
 export type WganDiv = z.infer<typeof WganDiv>
+
+/** The Wasserstein estimate alone, for a critic whose weights are spectrally normalised (Miyato et al. 2018): they bound its slope. */
+export const WganSn = z.strictObject({ kind: z.literal('wgan-sn') })
+export type WganSn = z.infer<typeof WganSn>
 
 /** γ of R1 (Mescheder et al. 2018): γ / 2 · mean ‖∇f‖² on real images. 0 is none. */
 const r1 = z.number().min(0).max(1e6).default(0)
@@ -57,6 +63,7 @@ export const Objective = z.discriminatedUnion('kind', [
   WganClip,
   WganGp,
   WganDiv,
+  WganSn,
   NonSaturating,
   Minimax,
   LeastSquares,

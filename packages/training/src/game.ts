@@ -1,6 +1,7 @@
 import type { JobSpec } from '@kantor/contracts'
 import { type Tensor1D, tf } from '@kantor/engine'
 import { buildNetworks } from './architectures/index.js'
+import { type Average, createAverage } from './average.js'
 import { createObjective } from './objectives/index.js'
 import type { Objective } from './objectives/objective.js'
 import { createOptimizer } from './optimizers.js'
@@ -10,6 +11,8 @@ import { createPlayer, type Player } from './player.js'
 export interface Game {
   generator: Player
   critic: Player
+  /** The generator's running mean, where the spec asks for one. */
+  average: Average | null
   objective: Objective
   /** The objective's weights on the device. */
   criticWeights: Tensor1D
@@ -18,7 +21,7 @@ export interface Game {
 }
 
 /** The parts of a spec that a game is made of. */
-export type GameSpec = Pick<JobSpec, 'model' | 'objective' | 'optimizer' | 'seed'>
+export type GameSpec = Pick<JobSpec, 'model' | 'objective' | 'optimizer' | 'generatorAverage' | 'seed'>
 
 /** Networks with initial weights from the spec's seed. Costs the weights and their optimizer slots in device memory. */
 export function createGame(spec: GameSpec, channels: number): Game {
@@ -34,18 +37,21 @@ export function createGame(spec: GameSpec, channels: number): Game {
     index: 1,
     createOptimizer: (variables) => createOptimizer(optimizer, variables, optimizer.criticLearningRate),
   })
+  const average = spec.generatorAverage ? createAverage(networks.generator, generator, spec.generatorAverage) : null
   const objective = createObjective(spec.objective)
   const criticWeights = tf.tensor1d([...objective.criticWeights], 'float32')
   const generatorWeights = tf.tensor1d([1], 'float32')
   return {
     generator,
     critic,
+    average,
     objective,
     criticWeights,
     generatorWeights,
     dispose() {
       generator.dispose()
       critic.dispose()
+      average?.dispose()
       tf.dispose([criticWeights, generatorWeights])
     },
   }

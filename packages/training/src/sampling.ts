@@ -7,7 +7,7 @@ import { toBytes } from './pixels.js'
 
 /**
  * Images from the job's fixed latents, batch norm by the statistics of this very batch as the authors do. Unlike theirs,
- * our grids leave the running statistics alone: looking at a run must not change it.
+ * our grids leave the running statistics alone: looking at a run must not change it. Where the generator has a running mean, that draws.
  */
 export function sample(
   game: Game,
@@ -18,7 +18,7 @@ export function sample(
   const numImages = spec.sampling.count
   const images = tf.tidy(() => {
     const latentNZ = drawLatents({ count: numImages, latentSize }, spec.seed, { stream: 'sampleLatent' })
-    const values = game.generator.forward(latentNZ, 'batch').dataSync<'float32'>()
+    const values = (game.average ?? game.generator).forward(latentNZ, 'batch').dataSync<'float32'>()
     return at.dtype === 'float32' ? values : toBytes(values)
   })
   return { type: 'sample', step: at.step, images, numImages, imageSize, channels: at.channels }

@@ -19,6 +19,7 @@ import { createGame } from './game.js'
 import { createHealthMonitor, noMemory } from './health/monitor.js'
 import { boostAfter, remediesFor } from './health/remedies.js'
 import { holdOut } from './held-out.js'
+import { rateScale } from './learning-rate.js'
 import { sample } from './sampling.js'
 import { plannedCriticSteps } from './schedule.js'
 import { createStepper, type EngineKind } from './step/stepper.js'
@@ -120,6 +121,8 @@ export async function* train({
     let order = epochOrder(images.numImages, spec.seed, state.epoch)
     let outcome = ending()
     while (!outcome) {
+      const scale = rateScale(spec.optimizer, state.step)
+      for (const { optimizer } of [game.critic, game.generator]) optimizer.rateScale = scale
       const planned = Math.max(plannedCriticSteps(spec.schedule, state.step), course.boost?.criticSteps ?? 0)
       for (let left = planned; left > 0 && state.cursor < numBatches; left--) {
         const from = state.cursor * spec.batchSize

@@ -2,6 +2,7 @@ import type { CriticKind } from '../architectures.js'
 import {
   activation,
   batchNorm,
+  biased,
   dense,
   halving,
   keeping,
@@ -47,9 +48,30 @@ function mlp({ imageSize, channels, filters }: CriticShape): LayerCost[] {
   ]
 }
 
+/** Halved down to 8 × 8, two blocks more; a shortcut where the size changes. */
+function resnet({ imageSize, channels, filters }: CriticShape, norm: Norm | null): LayerCost[] {
+  const width = { from: filters, to: filters }
+  const before = (size: number): LayerCost[] => [
+    ...(norm ? [norm(filters, size)] : []),
+    activation(filters * size ** 2),
+    biased(width, size),
+  ]
+  const layers = [
+    biased({ from: channels, to: filters }, imageSize),
+    activation(filters * imageSize ** 2),
+    biased(width, imageSize),
+    biased({ from: channels, to: filters }, imageSize / 2, 1),
+  ]
+  for (let size = imageSize / 2; size > 8; size /= 2) layers.push(...before(size), ...before(size), biased(width, size, 1))
+  return [...layers, ...repeated(4, before(8)), activation(filters * 64), dense({ from: filters, to: 1 }, { bias: true })]
+}
+
 export const critics: Record<CriticKind, (shape: CriticShape) => LayerCost[]> = {
   dcgan: (shape) => dcgan(shape, batchNorm),
   'dcgan-nobn': (shape) => dcgan(shape, null),
   'dcgan-ln': (shape) => dcgan(shape, layerNorm),
+  'dcgan-sn': (shape) => dcgan(shape, null),
   mlp,
+  resnet: (shape) => resnet(shape, layerNorm),
+  'resnet-sn': (shape) => resnet(shape, null),
 }

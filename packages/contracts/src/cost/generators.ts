@@ -1,5 +1,16 @@
 import type { GeneratorKind } from '../architectures.js'
-import { activation, batchNorm, bias, dense, doubling, keeping, type LayerCost, type Norm, repeated } from './layers.js'
+import {
+  activation,
+  batchNorm,
+  bias,
+  biased,
+  dense,
+  doubling,
+  keeping,
+  type LayerCost,
+  type Norm,
+  repeated,
+} from './layers.js'
 
 export interface GeneratorShape {
   imageSize: number
@@ -52,10 +63,26 @@ function mlp({ imageSize, channels, latentSize, filters }: GeneratorShape): Laye
   ]
 }
 
+/** A block per doubling: norm, convolution at the new size, norm, convolution, and a shortcut. */
+function resnet({ imageSize, channels, latentSize, filters }: GeneratorShape): LayerCost[] {
+  const width = { from: filters, to: filters }
+  const layers = [dense({ from: latentSize, to: 16 * filters }, { bias: true })]
+  for (let size = 4; size < imageSize; size *= 2) {
+    const to = 2 * size
+    layers.push(batchNorm(filters, size), activation(filters * size ** 2), activation(filters * to ** 2))
+    layers.push(biased(width, to), batchNorm(filters, to), activation(filters * to ** 2), biased(width, to))
+    layers.push(biased(width, to, 1))
+  }
+  const pixels = imageSize ** 2
+  layers.push(batchNorm(filters, imageSize), activation(filters * pixels))
+  return [...layers, biased({ from: filters, to: channels }, imageSize), activation(channels * pixels)]
+}
+
 export const generators: Record<GeneratorKind, (shape: GeneratorShape) => LayerCost[]> = {
   dcgan: (shape) => dcgan(shape, halvingWidths(shape), batchNorm),
   'dcgan-nobn': (shape) => dcgan(shape, halvingWidths(shape), null),
   'dcgan-constant': (shape) => dcgan(shape, oneWidth(shape), null),
   mlp,
+  resnet,
   shift: ({ channels }) => [bias(channels)],
 }

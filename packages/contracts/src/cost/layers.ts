@@ -40,6 +40,12 @@ export const doubling = ({ from, to }: Channels, size: number): LayerCost =>
 export const keeping = (width: number, size: number): LayerCost =>
   layer({ weights: 9 * width ** 2, operations: 18 * width ** 2 * size ** 2, outputs: width * size ** 2 })
 
+/** A 3 × 3 or 1 × 1 convolution with a bias that keeps the size. */
+export const biased = ({ from, to }: Channels, size: number, side: 1 | 3 = 3): LayerCost => {
+  const filter = side ** 2 * from * to
+  return layer({ weights: filter + to, operations: 2 * filter * size ** 2, outputs: 2 * to * size ** 2 })
+}
+
 /** A matrix, with or without a bias. */
 export const dense = ({ from, to }: Channels, { bias }: { bias: boolean }): LayerCost =>
   layer({ weights: from * to + (bias ? to : 0), operations: 2 * from * to, outputs: to })

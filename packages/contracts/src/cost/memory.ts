@@ -29,7 +29,7 @@ const SAMPLE_PASSES = 2
 const VECTOR = 16
 const PADDED = { step: 2, sample: 3 }
 
-export type Sized = Pick<JobSpec, 'model' | 'batchSize' | 'objective' | 'optimizer' | 'precision' | 'lowerings'> & {
+export type Sized = Pick<JobSpec, 'model' | 'batchSize' | 'objective' | 'optimizer' | 'generatorAverage' | 'precision' | 'lowerings'> & {
   sampling: Pick<JobSpec['sampling'], 'count'>
 }
 
@@ -64,9 +64,11 @@ export function estimateMemory(spec: Sized, channels: number): MemoryEstimate {
   const penalty = PENALTY_PASSES * criticBytes * penaltiesOf(objective)
   const batch = batchSize * (2 * channels * imageBytes + PADDED.step * padded)
   const grid = sampling.count * (SAMPLE_PASSES * FLOAT_BYTES * generator.outputs + PADDED.sample * padded)
+  const averaged = spec.generatorAverage ? generator.weights : 0
   const parts = {
     runtime: RUNTIME_BYTES,
-    weights: WEIGHT_COPIES * FLOAT_BYTES * (generator.weights + critic.weights) * (1 + slotsOf(optimizer)),
+    weights:
+      WEIGHT_COPIES * FLOAT_BYTES * ((generator.weights + critic.weights) * (1 + slotsOf(optimizer)) + averaged),
     gradients: FLOAT_BYTES * Math.max(generator.weights, critic.weights),
     activations,
     penalty,

@@ -8,7 +8,7 @@ const PENALTY = 6
 
 /** How many images' gradients a critic step penalises, per real image. */
 export function penaltiesOf(objective: JobSpec['objective']): number {
-  if (objective.kind === 'wgan-clip') return 0
+  if (objective.kind === 'wgan-clip' || objective.kind === 'wgan-sn') return 0
   if (objective.kind === 'wgan-gp') return 1
   if (objective.kind === 'wgan-div') return 2
   return objective.r1 > 0 ? 1 : 0

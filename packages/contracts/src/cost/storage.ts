@@ -20,10 +20,11 @@ const PADDING = 2
 export const slotsOf = ({ kind }: JobSpec['optimizer']): number => (kind === 'adam' ? 2 : 1)
 
 /** Bytes of one checkpoint: weights, running statistics, optimizer slots. */
-function checkpointBytes(spec: Pick<JobSpec, 'model' | 'optimizer'>, channels: number): number {
+function checkpointBytes(spec: Pick<JobSpec, 'model' | 'optimizer' | 'generatorAverage'>, channels: number): number {
   const { generator, critic } = networkCosts(spec.model, channels)
   const weights = (generator.weights + critic.weights) * (1 + slotsOf(spec.optimizer))
-  return FLOAT_BYTES * (weights + generator.statistics + critic.statistics) + HEADER_BYTES
+  const averaged = spec.generatorAverage ? generator.weights + generator.statistics : 0
+  return FLOAT_BYTES * (weights + averaged + generator.statistics + critic.statistics) + HEADER_BYTES
 }
 
 export interface StorageEstimate {

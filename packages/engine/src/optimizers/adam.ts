@@ -23,9 +23,10 @@ export function createAdam(variables: readonly Variable[], options: AdamOptions)
     variables,
     slots: [mean, square],
     steps: 0,
+    rateScale: 1,
     coefficients() {
       const t = this.steps + 1
-      return [learningRate / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t)]
+      return [(this.rateScale * learningRate) / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t)]
     },
     update(gradients, coefficients) {
       const [rate, root] = tf.unstack(coefficients) as [Tensor, Tensor]

@@ -17,6 +17,8 @@ export interface Optimizer {
   readonly slots: readonly Slot[]
   /** Updates done. */
   steps: number
+  /** What the learning rate is multiplied by; 1 unless a schedule lowers it. */
+  rateScale: number
   /** Scalars of the update number `steps + 1`, computed in double precision. */
   coefficients(): number[]
   /** One update of all variables and slots. */

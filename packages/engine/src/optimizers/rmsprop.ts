@@ -16,18 +16,17 @@ export interface RmsPropOptions {
 export function createRmsProp(variables: readonly Variable[], options: RmsPropOptions): Optimizer {
   const { learningRate, decay = 0.99, epsilon = 1e-8 } = options
   const average = zeroSlot('square_avg', variables)
-  const [alpha, rest, rate, eps] = [decay, 1 - decay, learningRate, epsilon].map((x) => tf.scalar(x)) as [
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-  ]
+  const [alpha, rest, eps] = [decay, 1 - decay, epsilon].map((x) => tf.scalar(x)) as [Tensor, Tensor, Tensor]
   return {
     variables,
     slots: [average],
     steps: 0,
-    coefficients: () => [],
-    update(gradients) {
+    rateScale: 1,
+    coefficients() {
+      return [this.rateScale * learningRate]
+    },
+    update(gradients, coefficients) {
+      const [rate] = tf.unstack(coefficients) as [Tensor]
       variables.forEach((variable, i) => {
         const gradient = gradients[i] as Tensor
         const slot = average.values[i] as Variable
@@ -38,7 +37,7 @@ export function createRmsProp(variables: readonly Variable[], options: RmsPropOp
     },
     dispose() {
       disposeSlots([average])
-      tf.dispose([alpha, rest, rate, eps])
+      tf.dispose([alpha, rest, eps])
     },
   }
 }

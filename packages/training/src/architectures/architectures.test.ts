@@ -24,6 +24,17 @@ describe('networks', () => {
     expect(numTrained(networks({ critic: 'dcgan-ln' }).critic)).toBe(2_765_568)
     expect(numTrained(networks({ generator: 'dcgan-constant' }).generator)).toBe(302_080)
     expect(numTrained(networks({ generator: 'mlp', generatorFilters: 512 }).generator)).toBe(6_880_768)
+    // Gulrajani et al. 2017, CIFAR-10: 128 filters, three blocks up; two blocks down and two more.
+    const residual = { imageSize: 32, latentSize: 128, generatorFilters: 128, criticFilters: 128 }
+    const convolution = 128 * 128 * 9 + 128
+    const shortcut = 128 * 128 + 128
+    expect(numTrained(networks({ ...residual, generator: 'resnet' }).generator)).toBe(
+      129 * 16 * 128 + 3 * (2 * convolution + shortcut + 4 * 128) + 2 * 128 + (9 * 128 + 1) * 3,
+    )
+    expect(numTrained(networks({ ...residual, critic: 'resnet-sn' }).critic)).toBe(
+      9 * 3 * 128 + 128 + convolution + (3 * 128 + 128) + (2 * convolution + shortcut) + 4 * convolution + 129,
+    )
+    expect(numTrained(networks({ critic: 'dcgan-sn' }).critic)).toBe(2_763_776)
     expect(numTrained(networks({ imageSize: 32 }, 1).generator)).toBe(1_066_880)
     expect(numTrained(networks({ imageSize: 32 }, 1).critic)).toBe(661_248)
   })

@@ -8,7 +8,7 @@ import type { Parameter } from './parameter.js'
  */
 export type BatchNormMode = 'train' | 'batch' | 'running'
 
-interface Context {
+export interface Context {
   variable: (name: string) => Variable
   batchNorm: BatchNormMode
   /** Sees the output of every layer with a weight matrix, and says what goes on instead. */

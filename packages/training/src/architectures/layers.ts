@@ -16,6 +16,7 @@ import {
 } from '@kantor/engine'
 import { activation, type Layer } from './layer.js'
 import { type Init, type Parameter, permuted, plain } from './parameter.js'
+import { plainWeight, type WeightNorm } from './weight-norm.js'
 
 // Tensors are NHWC inside. The authors' weights_init: every Conv* weight N(0, 0.02), every BatchNorm scale N(1, 0.02)
 // (0.02 is the standard deviation), offsets 0; Linear keeps PyTorch's default.
@@ -36,18 +37,24 @@ interface Channels {
 }
 
 /** Conv2d(from, to, 4, stride 2, padding 1), no bias: halves the image. */
-export const halving = (name: string, channels: Channels): Layer => convolution(name, channels, 4, 2)
+export const halving = (name: string, channels: Channels, weightNorm?: WeightNorm): Layer =>
+  convolution(name, channels, { size: 4, strides: 2 }, weightNorm)
 
 /** Conv2d(channels, channels, 3, stride 1, padding 1), no bias. */
-export const extraConvolution = (name: string, channels: number): Layer =>
-  convolution(name, { from: channels, to: channels }, 3, 1)
+export const extraConvolution = (name: string, channels: number, weightNorm?: WeightNorm): Layer =>
+  convolution(name, { from: channels, to: channels }, { size: 3, strides: 1 }, weightNorm)
 
-function convolution(name: string, { from, to }: Channels, size: number, strides: number): Layer {
+function convolution(
+  name: string,
+  { from, to }: Channels,
+  { size, strides }: { size: number; strides: number },
+  weightNorm: WeightNorm = plainWeight,
+): Layer {
   const torchShape = [to, from, size, size]
   const parameter = weight(name, torchShape, permuted(torchShape, [2, 3, 1, 0]), convolutionInit)
   return {
-    parameters: [parameter],
-    apply: (x, { variable }) => convolve(x as Tensor4D, variable(parameter.name) as Tensor4D, strides, 'same'),
+    parameters: [parameter, ...weightNorm.parameters(parameter)],
+    apply: (x, context) => convolve(x as Tensor4D, weightNorm.apply(parameter, context) as Tensor4D, strides, 'same'),
   }
 }
 
@@ -73,13 +80,13 @@ export function projection(name: string, { from, to }: Channels): Layer {
 }
 
 /** Conv2d(from, 1, 4) on a 4 × 4 image: one score per image, [n], again one matrix product. */
-export function scoring(name: string, from: number): Layer {
+export function scoring(name: string, from: number, weightNorm: WeightNorm = plainWeight): Layer {
   const torchShape = [1, from, 4, 4]
   const parameter = weight(name, torchShape, permuted(torchShape, [2, 3, 1, 0], [16 * from, 1]), convolutionInit)
   return {
-    parameters: [parameter],
-    apply: (x, { variable }) =>
-      tf.reshape(dense(tf.reshape(x, [-1, 16 * from]), variable(parameter.name) as Tensor2D), [-1]),
+    parameters: [parameter, ...weightNorm.parameters(parameter)],
+    apply: (x, context) =>
+      tf.reshape(dense(tf.reshape(x, [-1, 16 * from]), weightNorm.apply(parameter, context) as Tensor2D), [-1]),
   }
 }
 

@@ -64,12 +64,14 @@ export class CheckpointError extends Error {
 
 /** Hash of what decides the course of a run. Budget, sampling and checkpoint cadence, and the device may change. */
 export function courseHash(spec: JobSpec, channels: number): string {
-  const { dataset, model, objective, optimizer, schedule, batchSize, precision, seed, heldOut, remedies } = spec
+  const { dataset, model, objective, optimizer, schedule, batchSize, precision, seed } = spec
   const course = { channels, dataset, model, objective, optimizer, schedule, batchSize, precision, seed }
   // Left out where there is none, as in checkpoints of before they were there.
+  const { heldOut, remedies, generatorAverage } = spec
   if (heldOut > 0) Object.assign(course, { heldOut })
   const boosts = remedies.filter((remedy) => remedy.do === 'boost-critic')
   if (boosts.length > 0) Object.assign(course, { boosts })
+  if (generatorAverage) Object.assign(course, { generatorAverage })
   return createHash('sha256').update(JSON.stringify(course, sortKeys)).digest('hex')
 }
 
@@ -77,6 +79,9 @@ const sortKeys = (_key: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
+
+/** The generator's running mean, under the generator's own names. */
+const AVERAGE = 'netG_ema.'
 
 /** The players under the names of the authors' classes; `netG.` and `netD.` stripped, `load_state_dict` takes them. */
 const playersOf = ({ generator, critic }: Game) =>
@@ -98,6 +103,7 @@ export function writeCheckpoint(
   for (const { player, weights, slots } of playersOf(game)) {
     tensors.push(...storedWeights(player, weights), ...storedSlots(player, slots))
   }
+  if (game.average) tensors.push(...storedWeights(game.average, AVERAGE))
   if (tensors.some(([, tensor]) => !isFinite(tensor))) return null
   // PyTorch counts the batches of every batch norm: one per pass through the network.
   tensors.push(...batchCounts(game.generator, 'netG.', state.criticStep + state.step))
@@ -144,6 +150,7 @@ export function restoreCheckpoint(
   }
   const state = stateIn(metadata)
   loadPlayers(file, game, state, true)
+  if (game.average) loadWeights(game.average, file, AVERAGE)
   const same = sameRuntime(parse(metadata, 'runtime') as Partial<Runtime> | null, context.runtime)
   const exact = same && metadata['determinism'] === 'bitwise' && context.determinism === 'bitwise'
   return { state, course: courseIn(metadata), determinism: exact ? 'bitwise' : 'best-effort' }
@@ -157,8 +164,15 @@ export function restoreCheckpoint(
 export function adoptCheckpoint(bytes: Uint8Array, game: Game, { spec }: Pick<CheckpointContext, 'spec'>): RunState {
   const file = readCheckpoint(bytes)
   const state = stateIn(file.metadata)
-  const parent = parse(file.metadata, 'spec') as Pick<JobSpec, 'dataset' | 'batchSize' | 'optimizer'>
+  const parent = parse(file.metadata, 'spec') as Pick<
+    JobSpec,
+    'dataset' | 'batchSize' | 'optimizer' | 'generatorAverage'
+  >
   loadPlayers(file, game, state, parent.optimizer.kind === spec.optimizer.kind)
+  if (game.average) {
+    if (parent.generatorAverage) loadWeights(game.average, file, AVERAGE)
+    else game.average.begin()
+  }
   if (parent.dataset === spec.dataset && parent.batchSize === spec.batchSize) return state
   return { ...state, epoch: state.epoch + (state.cursor > 0 ? 1 : 0), cursor: 0 }
 }

@@ -10,7 +10,7 @@ export const readTorch = (tensor: Tensor, { layout }: Parameter): Float32Array =
   toTorch(tensor.dataSync<'float32'>(), layout)
 
 /** Weights and running statistics under `${prefix}${the authors' name}`, PyTorch's layout. */
-export const storedWeights = (player: Player, prefix: string): Entry[] =>
+export const storedWeights = (player: Pick<Player, 'weights'>, prefix: string): Entry[] =>
   player.weights.map(({ parameter, variable }) => [
     `${prefix}${parameter.name}`,
     float32Tensor(readTorch(variable, parameter), parameter.torchShape),
@@ -26,7 +26,7 @@ export const storedSlots = (player: Player, prefix: string): Entry[] =>
   )
 
 /** @throws SafetensorsError naming the first tensor that is missing or has another shape. */
-export function loadWeights(player: Player, file: SafetensorsFile, prefix: string): void {
+export function loadWeights(player: Pick<Player, 'weights'>, file: SafetensorsFile, prefix: string): void {
   for (const { parameter, variable } of player.weights) assign(variable, parameter, file, `${prefix}${parameter.name}`)
 }
 

@@ -7,6 +7,7 @@ import type { Objective } from './objective.js'
 import { wganClip } from './wgan-clip.js'
 import { wganDiv } from './wgan-div.js'
 import { wganGp } from './wgan-gp.js'
+import { wganSn } from './wgan-sn.js'
 
 type Create<K extends ObjectiveKind> = (spec: Extract<ObjectiveSpec, { kind: K }>) => Objective
 
@@ -14,6 +15,7 @@ const objectives = {
   'wgan-clip': wganClip,
   'wgan-gp': wganGp,
   'wgan-div': wganDiv,
+  'wgan-sn': wganSn,
   'non-saturating': nonSaturating,
   minimax,
   'least-squares': leastSquares,

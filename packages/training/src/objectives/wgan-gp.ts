@@ -3,15 +3,16 @@ import { relu, type Tensor, type Tensor1D, type Tensor4D, tf } from '@kantor/eng
 import type { CriticBatch, Objective } from './objective.js'
 import { squaredGradientNorms } from './squared-gradient-norms.js'
 
-/** Gradient penalty (Gulrajani et al. 2017, equation 3): mean D(real) − mean D(fake) + λ · penalty. */
-export function wganGp({ lambda, sides }: WganGp): Objective {
+/** Gradient penalty (Gulrajani et al. 2017, equation 3): mean D(real) − mean D(fake) + λ · penalty [+ drift · mean D(real)²]. */
+export function wganGp({ lambda, sides, drift }: WganGp): Objective {
   return {
-    criticTerms: (score, batch) => [
-      tf.mean(score(batch.realNHWC)),
-      tf.mean(score(batch.fakeNHWC)),
-      penalty(gradientNorms(score, between(batch)), sides),
-    ],
-    criticWeights: [1, -1, lambda],
+    criticTerms(score, batch) {
+      const real = score(batch.realNHWC)
+      const fake = score(batch.fakeNHWC)
+      const terms = [tf.mean(real), tf.mean(fake), penalty(gradientNorms(score, between(batch)), sides)]
+      return drift === undefined ? terms : [...terms, tf.mean(tf.square(real))]
+    },
+    criticWeights: drift === undefined ? [1, -1, lambda] : [1, -1, lambda, drift],
     generatorTerm: (fakeScoresN) => tf.mean(fakeScoresN),
     interpolates: true,
     criticPasses: 3,

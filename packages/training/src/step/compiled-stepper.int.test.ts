@@ -58,6 +58,23 @@ describe('compiled training', () => {
     },
   )
 
+  test.each([
+    ['a running mean of the generator', { generatorAverage: { decay: 0.9 } }],
+    ['rates that fall to nothing', { optimizer: { kind: 'adam', decay: { from: 1, until: 4 } } }],
+    ['a drift term', { objective: { kind: 'wgan-gp', drift: 0.01 } }],
+    ['spectral norm', { objective: { kind: 'wgan-sn' }, model: { ...aSpec().model, critic: 'resnet-sn' } }],
+  ])('is eager training to the bit, and so is a resumed one, with %s', async (_what, changes) => {
+    const options = { spec: aSpec({ budget: { generatorSteps: 6 }, ...changes }), images: someImages(29) }
+    const compiled = await told(options, 'compiled')
+    expect(compiled).toEqual(await told(options, 'eager'))
+    const half = await collect({ ...options, stopAfter: 3 })
+    const resumed = await collect({ ...options, resume: lastCheckpoint(half) })
+    const { tensors } = readSafetensors(lastCheckpoint(resumed))
+    expect([...tensors].map(([name, { bytes }]) => [name, Buffer.from(bytes).toString('hex')])).toEqual(
+      compiled.tensors,
+    )
+  })
+
   test('leaves no tensor behind and none grows', async () => {
     const before = tf.memory().numTensors
     const counts: number[] = []

@@ -92,11 +92,13 @@ export const generatorName = 'generator'
 export const turnName = (sizes: readonly number[]): string => `turn_${sizes.join('_')}`
 
 /** All that a game changes as it is played. */
-export const gameVariables = ({ generator, critic }: Game): Variable[] =>
-  [generator, critic].flatMap(({ weights, optimizer }) => [
+export const gameVariables = ({ generator, critic, average }: Game): Variable[] => [
+  ...[generator, critic].flatMap(({ weights, optimizer }) => [
     ...weights.map(({ variable }) => variable),
     ...optimizer.slots.flatMap(({ values }) => values),
-  ])
+  ]),
+  ...(average?.weights ?? []).map(({ variable }) => variable),
+]
 
 /** The training steps of a game as one graph. Each gives `terms`, as the eager steps do. */
 export function compileGame(game: Game, options: GameProgramOptions): Program {

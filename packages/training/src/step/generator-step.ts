@@ -21,7 +21,7 @@ export function watchedGeneratorStep(game: Game, inputs: GeneratorInputs): { ter
 }
 
 function play(game: Game, { latentNZ, coefficients }: GeneratorInputs, watched: boolean): Tensor1D[] {
-  const { generator, critic, objective } = game
+  const { generator, critic, average, objective } = game
   return tf.tidy(() => {
     const { value, gradients } = weightedGradients(
       () => {
@@ -33,6 +33,7 @@ function play(game: Game, { latentNZ, coefficients }: GeneratorInputs, watched: 
     )
     const before = watched ? flatWeights(generator) : null
     generator.optimizer.update(gradients, coefficients)
+    average?.follow()
     if (!before) return [value]
     return [value, tf.stack(updateSums(before, flatWeights(generator), flat(gradients))) as Tensor1D]
   })

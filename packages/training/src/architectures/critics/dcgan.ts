@@ -1,17 +1,22 @@
 import { type Layer, sequential } from '../layer.js'
 import { batchNorm, extraConvolution, halving, leakyReluLayer, scoring } from '../layers.js'
 import type { CriticShape } from '../shapes.js'
+import type { WeightNorm } from '../weight-norm.js'
 
 /** The authors' DCGAN_D: images [n, size, size, channels] to scores [n]; no batch norm on the first layer, no sigmoid. */
 export const dcgan = (shape: CriticShape): Layer =>
   dcganCritic(shape, (prefix, width) => batchNorm(`${prefix}:batchnorm`, width))
 
-/** The pyramid that the DCGAN critics share; `norm` follows every convolution but the first and the last. */
+/** The pyramid that the DCGAN critics share; `norm` follows every convolution but the first and the last, `weightNorm` is in all. */
 export function dcganCritic(
   { imageSize, channels, filters, extraLayers }: CriticShape,
   norm: ((prefix: string, channels: number) => Layer) | null,
+  weightNorm?: WeightNorm,
 ): Layer {
-  const layers = [halving(`main.initial:${channels}-${filters}:conv`, { from: channels, to: filters }), leakyReluLayer]
+  const layers = [
+    halving(`main.initial:${channels}-${filters}:conv`, { from: channels, to: filters }, weightNorm),
+    leakyReluLayer,
+  ]
   const block = (prefix: string, width: number, convolution: Layer) => {
     layers.push(convolution)
     if (norm) layers.push(norm(`main.${prefix}:${width}`, width))
@@ -20,13 +25,13 @@ export function dcganCritic(
 
   let width = filters
   for (let t = 0; t < extraLayers; t++) {
-    block(`extra-layers-${t}`, width, extraConvolution(`main.extra-layers-${t}:${width}:conv`, width))
+    block(`extra-layers-${t}`, width, extraConvolution(`main.extra-layers-${t}:${width}:conv`, width, weightNorm))
   }
   for (let size = imageSize / 2; size > 4; size /= 2) {
     const to = width * 2
-    block('pyramid', to, halving(`main.pyramid:${width}-${to}:conv`, { from: width, to }))
+    block('pyramid', to, halving(`main.pyramid:${width}-${to}:conv`, { from: width, to }, weightNorm))
     width = to
   }
-  layers.push(scoring(`main.final:${width}-1:conv`, width))
+  layers.push(scoring(`main.final:${width}-1:conv`, width, weightNorm))
   return sequential(layers)
 }
