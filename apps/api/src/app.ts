@@ -90,7 +90,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   outletRoutes(app, deps)
   sweepRoutes(app)
   archiveRoutes(app, deps)
-  taskRoutes(app)
+  taskRoutes(app, deps)
   usageRoutes(app)
   webhookRoutes(app, deps)
   alertRoutes(app)

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Task } from '@kantor/contracts'
 import { addCheckpoint, claimTask, createTask, finishTask, getTask, retireCheckpoints } from '@kantor/db'
@@ -38,7 +38,78 @@ const get = async (id: string) => replyOf('getTask', await rig.ask({ url: `/task
 const cancel = (id: string) => rig.ask({ method: 'POST', url: `/tasks/${id}/cancel` })
 const list = async (query: string) =>
   replyOf('listTasks', await rig.ask({ url: `/tasks?${query}` })) as { items: Task[]; nextCursor: string | null }
+const generate = (id: string, payload: object = {}) =>
+  rig.ask({ method: 'POST', url: `/checkpoints/${id}/generate`, payload })
 const intact = { intact: true, sizeBytes: 3, sha256: 'ab'.repeat(32), fault: null }
+
+describe('POST /checkpoints/:id/generate', () => {
+  test('is a task with all defaults; the same request again is the same task, another one is not', async () => {
+    const { id } = await aCheckpoint()
+    const first = replyOf('generateImages', await generate(id)) as Task
+    expect(first).toMatchObject({
+      kind: 'generate',
+      state: 'queued',
+      params: { from: { kind: 'seeds', seed: 0, count: 64 }, truncation: 1, batchNorm: 'batch', as: 'png' },
+    })
+    expect(replyOf('generateImages', await generate(id, { truncation: 1 }))).toEqual(first)
+    expect((replyOf('generateImages', await generate(id, { truncation: 0.5 })) as Task).id).not.toBe(first.id)
+    await cancel(first.id)
+    expect((replyOf('generateImages', await generate(id)) as Task).id).not.toBe(first.id)
+  })
+
+  test.each([
+    [
+      'a latent of another length',
+      { from: { kind: 'latents', latents: [[1, 2, 3]] } },
+      '/from/latents/0',
+      'incompatible-shape',
+    ],
+    ['a mean that the job did not keep', { weights: 'average' }, '/weights', 'conflicting-options'],
+    [
+      'too many frames',
+      { from: { kind: 'path', seeds: [1, 2, 3, 4, 5, 6, 7, 8], frames: 200 } },
+      '/from/frames',
+      'out-of-range',
+    ],
+    ['a walk to nowhere', { from: { kind: 'path', seeds: [1] } }, '/from/seeds', 'out-of-range'],
+    ['a form there is not', { as: 'gif' }, '/as', 'not-allowed'],
+    ['nothing of a latent', { truncation: 0 }, '/truncation', 'out-of-range'],
+  ])('%s is refused, and no task is left', async (_, payload, pointer, code) => {
+    const { id } = await aCheckpoint()
+    expect((await generate(id, payload)).json()).toMatchObject({ status: 422, errors: [{ pointer, code }] })
+    expect((await list('')).items).toEqual([])
+  })
+
+  test('its bytes are there when it has succeeded, with their hash', async () => {
+    const { id } = await aCheckpoint()
+    const task = replyOf('generateImages', await generate(id)) as Task
+    const output = () => rig.ask({ url: `/tasks/${task.id}/output` })
+    expect((await output()).json()).toMatchObject({ status: 404, code: 'not-found' })
+
+    const bytes = Buffer.from('images')
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const key = `jobs/${task.jobId}/outputs/${task.id}`
+    await rig.store.put(key, bytes, { contentType: 'image/png', sha256 })
+    const { fence } = (await claimTask(rig.db, { workerId: 'w', leaseSeconds: 60 }))!
+    const url = `/tasks/${task.id}/output`
+    const result = {
+      numImages: 64,
+      imageSize: 64,
+      channels: 1,
+      weights: 'generator',
+      sizeBytes: 6,
+      sha256,
+      url,
+    } as const
+    await finishTask(rig.db, fence, { to: 'succeeded', result, output: key })
+
+    expect(await get(task.id)).toMatchObject({ state: 'succeeded', result })
+    const answer = await output()
+    expect(answer.body).toBe('images')
+    expect(answer.headers).toMatchObject({ 'content-type': 'image/png', 'x-kantor-sha256': sha256 })
+    expect((await rig.ask({ url: `/tasks/${unknownId}/output` })).statusCode).toBe(404)
+  })
+})
 
 describe('POST /checkpoints/:id/verify', () => {
   test('answers 202 with the task and where to ask for it', async () => {

@@ -78,6 +78,7 @@ export {
 } from './job.js'
 export { JobListQuery, JobSort } from './job-list.js'
 export { applyPreset, Budget, isObject, JobSpec, JobSpecInput, layer, Preset, presets, Schedule } from './job-spec.js'
+export { Generate, Generated, type GenerateInput, generatedMedia, numGenerated } from './generate.js'
 export { allows, ApiKey, CreateApiKey, CreatedApiKey, KeyQuotas, PatchApiKey, Scope } from './keys.js'
 export { LogLevel, LogLine, LogQuery, LogReply, LogSource } from './logs.js'
 export {
@@ -125,6 +126,7 @@ export {
   ownedTaskStates,
   Task,
   TaskKind,
+  type TaskParams,
   TaskReason,
   type TaskResult,
   TaskState,

@@ -1,5 +1,6 @@
 // Tasks: part of the route table.
 import { z } from 'zod'
+import { Generate } from './generate.js'
 import type { Route } from './routes.js'
 import { wholeNumber } from './strings.js'
 import { Task, TaskKind, TaskState } from './tasks.js'
@@ -17,6 +18,25 @@ export const taskRoutes = {
     params: Id,
     status: 202,
     reply: Task,
+  },
+  generateImages: {
+    method: 'POST',
+    path: '/checkpoints/:id/generate',
+    scope: 'submit',
+    summary: 'Draw images from a checkpoint’s generator: a task; the same request again is answered by the same task',
+    params: Id,
+    body: Generate,
+    status: 202,
+    reply: Task,
+  },
+  downloadTaskOutput: {
+    method: 'GET',
+    path: '/tasks/:id/output',
+    scope: 'read',
+    summary: 'What a task made: the images of `generate`',
+    params: Id,
+    status: 200,
+    reply: 'application/octet-stream',
   },
   listTasks: {
     method: 'GET',

@@ -1,7 +1,8 @@
 // Work on a checkpoint that is not training. A new kind is one variant here, one file in `apps/worker/src/tasks`, one line in its registry.
 import { z } from 'zod'
+import { Generate, Generated } from './generate.js'
 
-export const TaskKind = z.enum(['verify']).meta({ id: 'TaskKind' })
+export const TaskKind = z.enum(['verify', 'generate']).meta({ id: 'TaskKind' })
 export type TaskKind = z.infer<typeof TaskKind>
 
 export const TaskState = z
@@ -27,10 +28,10 @@ export const isFinishedTask = (state: TaskState): boolean => taskTransitions[sta
 
 /**
  * Why a task is in its state. `done`: it has its result · `preempted`: its worker went down in good order · `worker_error`, `lease_expired`:
- * a crash, it is tried again · `poison`: three crashes, it failed.
+ * a crash, it is tried again · `poison`: three crashes, it failed · `impossible`: what was asked for cannot be done, it failed.
  */
 export const TaskReason = z
-  .enum(['submitted', 'claimed', 'done', 'user', 'preempted', 'worker_error', 'lease_expired', 'poison'])
+  .enum(['submitted', 'claimed', 'done', 'user', 'preempted', 'worker_error', 'lease_expired', 'poison', 'impossible'])
   .meta({ id: 'TaskReason' })
 export type TaskReason = z.infer<typeof TaskReason>
 
@@ -72,8 +73,23 @@ const VerifyTask = z.object({
   result: Verification.nullable(),
 })
 
-export const Task = z.discriminatedUnion('kind', [VerifyTask]).meta({ id: 'Task' })
+const GenerateTask = z.object({
+  ...everyTask,
+  kind: z.literal('generate'),
+  /** What was asked for, defaults filled in. */
+  params: Generate,
+  result: Generated.nullable(),
+})
+
+export const Task = z.discriminatedUnion('kind', [VerifyTask, GenerateTask]).meta({ id: 'Task' })
 export type Task = z.infer<typeof Task>
+
+/** What tasks of this kind are asked for; undefined for those that are asked for nothing. */
+export type TaskParams<K extends TaskKind = TaskKind> = K extends TaskKind
+  ? Extract<Task, { kind: K }> extends { params: infer P }
+    ? P
+    : undefined
+  : never
 
 /** What a finished task of this kind found. */
 export type TaskResult<K extends TaskKind = TaskKind> = NonNullable<Extract<Task, { kind: K }>['result']>

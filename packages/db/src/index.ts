@@ -77,7 +77,16 @@ export { reconcile, type Reconciled, reconcileTasks } from './reconcile.js'
 export { newestPoints, succeededOn } from './dossier.js'
 export { databaseTime, type Retention, retireCheckpoints, setPinned, unreferencedKeys } from './retention.js'
 export { claimTask, type ClaimedTask, finishTask, renewTaskLease, type TaskEnd } from './task-leases.js'
-export { cancelTask, createTask, getTask, listTasks, type NewTask, type TaskFilter } from './tasks.js'
+export {
+  cancelTask,
+  createTask,
+  findSameTask,
+  getTask,
+  listTasks,
+  type NewTask,
+  type TaskFilter,
+  taskOutput,
+} from './tasks.js'
 export { appendLog, countDroppedLines, type NewLogLine, readLog } from './trainer-log.js'
 export {
   addSample,

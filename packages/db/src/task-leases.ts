@@ -59,8 +59,10 @@ export async function renewTaskLease(
 }
 
 export type TaskEnd =
-  /** Its checkpoint is quarantined when `damage` says what is wrong with the object. */
-  | { to: 'succeeded'; result: TaskResult; damage?: Damage | undefined }
+  /** `output`: key of the object that it made. Its checkpoint is quarantined when `damage` says what is wrong with the object. */
+  | { to: 'succeeded'; result: TaskResult; output?: string | undefined; damage?: Damage | undefined }
+  /** What was asked for cannot be done, now or ever. */
+  | { to: 'failed'; message: string }
   /** Handed back in good order: no crash is counted. */
   | { to: 'queued'; reason: 'preempted' }
   | { to: 'queued'; reason: 'worker_error' | 'lease_expired'; message: string }
@@ -100,7 +102,8 @@ export function endTask(tx: Transaction, task: TaskRow, end: TaskEnd): Promise<T
 
 function decide(task: TaskRow, end: TaskEnd): TaskMove {
   if (task.state === 'cancelling' || end.to === 'cancelled') return { to: 'cancelled', reason: 'user' }
-  if (end.to === 'succeeded') return { to: 'succeeded', reason: 'done', result: end.result }
+  if (end.to === 'succeeded') return { to: 'succeeded', reason: 'done', result: end.result, output: end.output }
+  if (end.to === 'failed') return { to: 'failed', reason: 'impossible', message: end.message }
   if (end.reason === 'preempted') return end
   const crashes = task.crashes + 1
   if (crashes < MAX_CRASHES) return { ...end, crashed: true }

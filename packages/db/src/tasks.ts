@@ -4,6 +4,7 @@ import {
   isOwnedTask,
   Task,
   type TaskKind,
+  type TaskParams,
   type TaskReason,
   type TaskResult,
   type TaskState,
@@ -22,6 +23,7 @@ export interface TaskRow {
   state: TaskState
   reason: TaskReason
   message: string | null
+  params: unknown
   result: unknown
   epoch: number
   workerId: string | null
@@ -33,7 +35,7 @@ export interface TaskRow {
 
 /** Select list for `TaskRow`. */
 export const taskColumns = `id, kind, checkpoint_id AS "checkpointId",
-  (SELECT job_id FROM checkpoint WHERE checkpoint.id = checkpoint_id) AS "jobId", state, reason, message, result, epoch,
+  (SELECT job_id FROM checkpoint WHERE checkpoint.id = checkpoint_id) AS "jobId", state, reason, message, params, result, epoch,
   worker_id AS "workerId", crashes, created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt"`
 
 export function toTask({ epoch, workerId, createdAt, startedAt, finishedAt, ...row }: TaskRow): Task {
@@ -50,20 +52,49 @@ export function toTask({ epoch, workerId, createdAt, startedAt, finishedAt, ...r
 export interface NewTask {
   kind: TaskKind
   checkpointId: string
+  /** Of the kind's own shape, defaults filled in. */
+  params?: TaskParams | undefined
 }
 
 /** AppError `not-found` for a checkpoint that is not kept. Its tasks are deleted with it. */
-export async function createTask(db: Database, { kind, checkpointId }: NewTask): Promise<Task> {
+export async function createTask(db: Database, { kind, checkpointId, params }: NewTask): Promise<Task> {
   const [row] = await query<TaskRow>(
     db,
     // Locked, so that the checkpoint is not retired between the look and the insertion.
     `WITH kept AS (SELECT id FROM checkpoint WHERE id = $3 FOR KEY SHARE)
-     INSERT INTO task (id, kind, checkpoint_id, state, reason) SELECT $1, $2, id, 'queued', 'submitted' FROM kept
+     INSERT INTO task (id, kind, checkpoint_id, state, reason, params) SELECT $1, $2, id, 'queued', 'submitted', $4 FROM kept
      RETURNING ${taskColumns}`,
-    [uuidv7(), kind, checkpointId],
+    [uuidv7(), kind, checkpointId, params === undefined ? null : JSON.stringify(params)],
   )
   if (!row) throw new AppError('not-found', `there is no checkpoint ${checkpointId}; old ones are not kept`)
   return toTask(row)
+}
+
+/** The newest task that was asked for the same of the same checkpoint and has done it, or may yet; null when there is none. */
+export async function findSameTask(db: Database, { kind, checkpointId, params }: NewTask): Promise<Task | null> {
+  const [row] = await query<TaskRow>(
+    db,
+    `SELECT ${taskColumns} FROM task WHERE checkpoint_id = $1 AND kind = $2 AND params = $3::jsonb
+       AND state IN ('queued', 'running', 'succeeded') ORDER BY id DESC LIMIT 1`,
+    [checkpointId, kind, JSON.stringify(params)],
+  )
+  return row ? toTask(row) : null
+}
+
+export interface TaskOutput {
+  task: Task
+  key: string
+  sizeBytes: number
+  sha256: string
+}
+
+/** Where a succeeded task's bytes are; null for a task that made none. AppError `not-found` without such a task. */
+export async function taskOutput(db: Database, id: string): Promise<TaskOutput | null> {
+  const [row] = await query<TaskRow>(db, `SELECT ${taskColumns} FROM task WHERE id = $1`, [id])
+  if (!row) throw new AppError('not-found', `there is no task ${id}; tasks go with their checkpoint`)
+  const output = row.result as { key?: string; sizeBytes: number; sha256: string } | null
+  if (output?.key === undefined) return null
+  return { task: toTask(row), key: output.key, sizeBytes: output.sizeBytes, sha256: output.sha256 }
 }
 
 export async function getTask(db: Database, id: string): Promise<Task | null> {
@@ -116,6 +147,8 @@ export interface TaskMove {
   message?: string | undefined
   /** With `succeeded`. */
   result?: TaskResult | undefined
+  /** With `succeeded`: the key of the object that it made. */
+  output?: string | undefined
   /** With `queued`: it was a crash. */
   crashed?: boolean
 }
@@ -142,7 +175,7 @@ export async function moveTask(tx: Transaction, task: TaskRow, move: TaskMove): 
       move.to,
       move.reason,
       move.message ?? null,
-      move.result ?? null,
+      move.result === undefined ? null : { ...move.result, ...(move.output !== undefined && { key: move.output }) },
       move.crashed ?? false,
       isOwnedTask(move.to),
       move.to === 'queued',

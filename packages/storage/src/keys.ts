@@ -11,8 +11,12 @@ export const sampleKey = (jobId: string, step: number, epoch: number, sha256: st
 export const checkpointKey = (jobId: string, step: number, epoch: number, sha256: string) =>
   `${jobPrefix(jobId)}checkpoints/${stepTag(step)}-${epoch}-${sha256.slice(0, 16)}.safetensors`
 
-/** Keys of samples and checkpoints: what rows name, and what is litter when none does. */
-export const isArtifactKey = (key: string) => /^jobs\/[^/]+\/(samples|checkpoints)\//.test(key)
+/** What a task made of one of the job's checkpoints. */
+export const outputKey = (jobId: string, taskId: string, sha256: string) =>
+  `${jobPrefix(jobId)}outputs/${taskId}-${sha256.slice(0, 16)}`
+
+/** Keys of samples, checkpoints and outputs: what rows name, and what is litter when none does. */
+export const isArtifactKey = (key: string) => /^jobs\/[^/]+\/(samples|checkpoints|outputs)\//.test(key)
 
 /** A part of one version of a dataset, such as `original`, `manifest.json`. */
 export const datasetKey = (id: string, version: string, ...parts: string[]) =>

@@ -7,6 +7,8 @@ export {
   type StoredTensor,
   writeSafetensors,
 } from './checkpoint/safetensors.js'
+export { type Drawing, openDrawing } from './drawing.js'
+export { toBytes } from './pixels.js'
 export { DivergedError } from './diverged.js'
 export type { Determinism, ImageSource, TrainControl, TrainEvent } from './events.js'
 export { train, type TrainOptions } from './train.js'

@@ -67,7 +67,8 @@ export function artifactRoutes(app: FastifyInstance, { db, store }: ApiDeps): vo
   )
 }
 
-async function existingCheckpoint(db: Database, id: string): Promise<StoredCheckpoint> {
+/** AppError `not-found`. */
+export async function existingCheckpoint(db: Database, id: string): Promise<StoredCheckpoint> {
   const checkpoint = await getCheckpoint(db, id)
   if (!checkpoint) throw new AppError('not-found', `there is no checkpoint ${id}; old ones are not kept`)
   return checkpoint

@@ -1,15 +1,42 @@
-import { AppError } from '@kantor/contracts'
-import { cancelTask, createTask, getTask, listTasks } from '@kantor/db'
+import { AppError, type FieldError, type Generate, generatedMedia, type Job, numGenerated } from '@kantor/contracts'
+import { cancelTask, createTask, findSameTask, getTask, listTasks, taskOutput } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
+import type { ApiDeps } from '../deps.js'
+import { validationFailed } from '../plugins/zod.js'
 import { register } from '../register.js'
+import { sendObject } from '../send-object.js'
+import { existingCheckpoint } from './artifacts.js'
+import { existingJob } from './jobs.js'
 
 /** Workers look for queued tasks themselves: nothing has to be told to them here. */
-export function taskRoutes(app: FastifyInstance): void {
+export function taskRoutes(app: FastifyInstance, { store }: ApiDeps): void {
   register(app, 'verifyCheckpoint', async ({ params, db, reply }) => {
     const task = await createTask(db, { kind: 'verify', checkpointId: params.id })
     reply.header('location', `/tasks/${task.id}`)
     return task
   })
+  register(app, 'generateImages', async ({ params, body, db, reply }) => {
+    const checkpoint = await existingCheckpoint(db, params.id)
+    if (checkpoint.quarantined) throw new AppError('not-found', `checkpoint ${params.id} is damaged and was put aside`)
+    assertFits(body, await existingJob(db, checkpoint.jobId))
+    const request = { kind: 'generate', checkpointId: params.id, params: body } as const
+    const task = (await findSameTask(db, request)) ?? (await createTask(db, request))
+    reply.header('location', `/tasks/${task.id}`)
+    return task
+  })
+  register(
+    app,
+    'downloadTaskOutput',
+    async ({ params, db, request, reply }) => {
+      const output = await taskOutput(db, params.id)
+      if (output?.task.kind !== 'generate')
+        throw new AppError('not-found', `task ${params.id} has made nothing to download`)
+      const { as } = output.task.params
+      const file = { ...output, fileName: `${params.id}.${as}`, mediaType: generatedMedia[as] }
+      return sendObject(store, file, request, reply)
+    },
+    { compress: false, exposeHeadRoute: false },
+  )
   register(app, 'listTasks', ({ query, db }) => listTasks(db, query))
   register(app, 'getTask', async ({ params, db }) => {
     const task = await getTask(db, params.id)
@@ -17,4 +44,41 @@ export function taskRoutes(app: FastifyInstance): void {
     return task
   })
   register(app, 'cancelTask', ({ params, db }) => cancelTask(db, params.id))
+}
+
+/** Values of one answer at most: what is held in memory for it, four bytes each. */
+const MAX_VALUES = 2 ** 26
+
+function assertFits(request: Generate, { spec }: Job): void {
+  const { from, weights } = request
+  const { latentSize, imageSize } = spec.model
+  const most = Math.floor(MAX_VALUES / (imageSize ** 2 * 4))
+  const images = numGenerated(request)
+  const wrong = from.kind === 'latents' ? from.latents.findIndex((z) => z.length !== latentSize) : -1
+  const errors: FieldError[] = [
+    ...(wrong < 0
+      ? []
+      : [
+          {
+            pointer: `/from/latents/${wrong}`,
+            code: 'incompatible-shape' as const,
+            message: `must be ${latentSize} numbers, as many as the generator takes`,
+          },
+        ]),
+    ...(weights !== 'average' || spec.generatorAverage
+      ? []
+      : [
+          {
+            pointer: '/weights',
+            code: 'conflicting-options' as const,
+            message: 'the job kept no running mean of its generator (spec.generatorAverage)',
+          },
+        ]),
+    ...(images <= most
+      ? []
+      : [
+          { pointer: '/from', code: 'out-of-range' as const, message: `at ${imageSize} pixels ${most} images at most` },
+        ]),
+  ]
+  if (errors.length > 0) throw validationFailed(errors)
 }

@@ -1,4 +1,4 @@
-// `kantor task …` and `kantor checkpoint verify`: work on a checkpoint that is not training.
+// `kantor task …`: work on checkpoints that is not training.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '@kantor/client'
 import { isFinishedTask, type Task, TaskState } from '@kantor/contracts'
@@ -21,28 +21,8 @@ export const task = (): Command =>
     .addCommand(show())
     .addCommand(cancel())
 
-export const checkpoint = (): Command => new Command('checkpoint').description('Checkpoints').addCommand(verify())
-
-const verify = () =>
-  new Command('verify')
-    .description('Have a worker read the object again and compare size and hash; exit code 1 when it is damaged')
-    .argument('<id>')
-    .option('--timeout <seconds>', 'stop waiting after so long; the task goes on', wholeNumber(1, 1_000_000))
-    .addOption(json())
-    .action(async (id: string, flags: Flags & { timeout?: number }, command: Command) => {
-      const { client } = await connect(command)
-      const begun = await client.verifyCheckpoint({ params: { id } })
-      const over = await untilOver(client, begun, flags.timeout)
-      if (flags.json) printJson(over)
-      if (over.state !== 'succeeded') throw new Failure('failed', describe(over))
-      if (over.result?.intact !== true)
-        throw new Failure('failed', `checkpoint ${id} is damaged: ${over.result?.fault ?? 'no result'}`, {
-          remedy: 'It was put aside; nothing resumes from it any more.',
-        })
-      note(`checkpoint ${id} is intact: ${over.result.sizeBytes} bytes, sha256 ${over.result.sha256}`)
-    })
-
-async function untilOver(client: Client, begun: Task, timeoutSeconds = Infinity): Promise<Task> {
+/** Looks at a task until it is over. Failure when that takes longer; it goes on. */
+export async function untilOver(client: Client, begun: Task, timeoutSeconds = Infinity): Promise<Task> {
   const deadline = performance.now() + timeoutSeconds * 1000
   let now = begun
   while (!isFinishedTask(now.state)) {
@@ -93,10 +73,18 @@ const cancel = () =>
 
 function tell(one: Task, flags: Flags): void {
   if (flags.json) return printJson(one)
-  note(describe(one))
-  if (one.result)
-    note(one.result.intact ? 'the checkpoint is intact' : `the checkpoint is damaged: ${one.result.fault}`)
+  note(describeTask(one))
+  if (one.result) note(outcomeOf(one))
 }
 
-const describe = ({ id, kind, state, reason, message }: Task) =>
+function outcomeOf(one: Task): string {
+  switch (one.kind) {
+    case 'verify':
+      return one.result?.intact ? 'the checkpoint is intact' : `the checkpoint is damaged: ${one.result?.fault}`
+    case 'generate':
+      return `${one.result?.numImages} images, ${one.result?.sizeBytes} bytes at ${one.result?.url}`
+  }
+}
+
+export const describeTask = ({ id, kind, state, reason, message }: Task) =>
   `task ${id} (${kind}) is ${state} (${reason})${message === null ? '' : `: ${message}`}`

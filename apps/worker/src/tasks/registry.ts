@@ -1,10 +1,12 @@
-import type { TaskKind, TaskResult } from '@kantor/contracts'
+import type { Task, TaskKind, TaskResult } from '@kantor/contracts'
 import type { StoredCheckpoint } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
+import { generate } from './generate.js'
 import { verify } from './verify.js'
 
-export interface TaskWork {
+export interface TaskWork<K extends TaskKind = TaskKind> {
+  task: Extract<Task, { kind: K }>
   checkpoint: StoredCheckpoint
   store: ObjectStore
   /** Aborted when the result is no longer wanted, or this worker goes down. */
@@ -14,9 +16,16 @@ export interface TaskWork {
 
 export interface TaskOutcome<K extends TaskKind> {
   result: TaskResult<K>
+  /** Key of the object that it made. */
+  output?: string
   /** What is wrong with the checkpoint's object: it is then quarantined. */
   fault?: string | undefined
 }
 
-/** What a worker does for each kind. Outages are outlasted inside; what rejects counts as a crash. */
-export const taskKinds: { [K in TaskKind]: (work: TaskWork) => Promise<TaskOutcome<K>> } = { verify }
+/** What was asked for cannot be done, however often it is tried. */
+export class Impossible extends Error {
+  override name = 'Impossible'
+}
+
+/** What a worker does for each kind. Outages are outlasted inside; what rejects counts as a crash, but for `Impossible`. */
+export const taskKinds: { [K in TaskKind]: (work: TaskWork<K>) => Promise<TaskOutcome<K>> } = { verify, generate }

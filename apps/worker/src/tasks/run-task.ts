@@ -1,12 +1,12 @@
 // One claim of one task, from claim to booking.
-import type { Task } from '@kantor/contracts'
+import type { Task, TaskKind } from '@kantor/contracts'
 import { type ClaimedTask, claimTask, FencedError, finishTask, renewTaskLease, type TaskEnd } from '@kantor/db'
 import { crashpoint } from '@kantor/runtime'
 import { Intent, Interrupted } from '../intent.js'
 import { holdLease } from '../lease.js'
 import { outlast } from '../patience.js'
 import type { WorkerDeps } from '../run-attempt.js'
-import { taskKinds, type TaskWork } from './registry.js'
+import { Impossible, taskKinds, type TaskOutcome, type TaskWork } from './registry.js'
 
 export type TaskDeps = Omit<WorkerDeps, 'device' | 'dataDir' | 'stallSeconds'>
 
@@ -53,14 +53,16 @@ async function work(
   intent: Intent,
 ): Promise<TaskEnd | null> {
   try {
-    const { result, fault } = await taskKinds[task.kind]({ checkpoint, store, signal: intent.reached('preempt'), log })
+    const run = taskKinds[task.kind] as (work: TaskWork) => Promise<TaskOutcome<TaskKind>>
+    const { result, output, fault } = await run({ task, checkpoint, store, signal: intent.reached('preempt'), log })
     const damage = fault === undefined ? undefined : { id: checkpoint.id, fault }
     if (damage) log.error({ checkpointId: checkpoint.id, fault }, 'checkpoint_corrupt: quarantined')
-    return { to: 'succeeded', result, damage }
+    return { to: 'succeeded', result, output, damage }
   } catch (error) {
     if (intent.current === 'lost') return null
     if (intent.current === 'cancel') return { to: 'cancelled' }
     if (error instanceof Interrupted) return { to: 'queued', reason: 'preempted' }
+    if (error instanceof Impossible) return { to: 'failed', message: error.message }
     log.error({ err: error }, 'the task broke down')
     return { to: 'queued', reason: 'worker_error', message: error instanceof Error ? error.message : String(error) }
   }

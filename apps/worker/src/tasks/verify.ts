@@ -3,7 +3,7 @@ import { outlast } from '../patience.js'
 import type { TaskOutcome, TaskWork } from './registry.js'
 
 /** Reads the object again and compares size and hash with its row. */
-export async function verify({ checkpoint, store, signal, log }: TaskWork): Promise<TaskOutcome<'verify'>> {
+export async function verify({ checkpoint, store, signal, log }: TaskWork<'verify'>): Promise<TaskOutcome<'verify'>> {
   const look = () =>
     outlast('checkpoint verification', () => inspectObject(store, checkpoint.key, signal), { signal, log })
   let found = await look()

@@ -3,7 +3,7 @@ import type { GraphBuilder } from './graph-builder.js'
 import type { LoweringChooser } from './lowerings.js'
 import type { GraphDtype } from './native.js'
 import { type Precision, typingOf } from './precision.js'
-import type { Operand, Recording, Value } from './recording.js'
+import type { Operand, Operation, Recording, Value } from './recording.js'
 
 export interface LowerOptions {
   /** Prefix of the block's nodes. */
@@ -22,8 +22,14 @@ export interface LowerOptions {
  */
 const ordered = new Set(['Add', 'AddN', 'AddV2', 'Maximum', 'Minimum', 'Mul', 'RealDiv', 'Sub'])
 
-/** Likewise merged with a ReLU behind it; its edge comes from a node of its own, as a second pass drops edges implied by others. */
-const separate = new Set(['FusedBatchNormV3'])
+/**
+ * What TensorFlow's optimizer merges into one kernel that rounds otherwise: batch norm with a ReLU behind it, a convolution with the offset
+ * added to it. Its edge comes from a node of its own, as a second pass drops edges that are implied by others.
+ */
+const isSeparate = ({ op, inputs }: Operation, operations: readonly Operation[]): boolean =>
+  op === 'FusedBatchNormV3' ||
+  ((op === 'Add' || op === 'AddV2') &&
+    inputs.some(({ value: { origin } }) => origin.from === 'operation' && operations[origin.index]?.op === 'Conv2D'))
 
 /** A recorded step as a piece of a graph. */
 export interface Block {
@@ -103,7 +109,10 @@ export function lower(
   for (const operation of recording.operations) {
     const { op, inputs: operands, outputs } = operation
     const typing = typingOf(operation, precision, isLow)
-    const guards = [...(ordered.has(op) ? [graph.guard()] : []), ...(separate.has(op) ? [graph.newGuard()] : [])]
+    const guards = [
+      ...(ordered.has(op) ? [graph.guard()] : []),
+      ...(isSeparate(operation, recording.operations) ? [graph.newGuard()] : []),
+    ]
     const args = operands.map((operand, i) => read(operand, typing.inputs[i] ?? undefined))
     const waits = guards.map((guard) => `^${guard}`)
     const problem = convolutionOf(operation, typing.output ?? 'float32')

@@ -75,18 +75,33 @@ export function courseHash(spec: JobSpec, channels: number): string {
   return createHash('sha256').update(JSON.stringify(course, sortKeys)).digest('hex')
 }
 
+/** Coordinates of a point, at most. */
+const MAX_CHANNELS = 1024
+
+/** Channels of the images that a checkpoint's run was trained on. Only the hash of its course knows them. */
+export function channelsOf({ metadata }: SafetensorsFile): number {
+  const spec = JSON.parse(metadata['spec'] ?? '') as JobSpec
+  const channels = Array.from({ length: MAX_CHANNELS }, (_, i) => i + 1).find(
+    (count) => courseHash(spec, count) === metadata['courseHash'],
+  )
+  if (channels === undefined) throw new CheckpointError('the checkpoint does not say how many channels its images have')
+  return channels
+}
+
 const sortKeys = (_key: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
 
+/** The names of the generator's weights begin so. */
+export const GENERATOR = 'netG.'
 /** The generator's running mean, under the generator's own names. */
-const AVERAGE = 'netG_ema.'
+export const AVERAGE = 'netG_ema.'
 
 /** The players under the names of the authors' classes; `netG.` and `netD.` stripped, `load_state_dict` takes them. */
 const playersOf = ({ generator, critic }: Game) =>
   [
-    { player: generator, weights: 'netG.', slots: 'optimizerG.' },
+    { player: generator, weights: GENERATOR, slots: 'optimizerG.' },
     { player: critic, weights: 'netD.', slots: 'optimizerD.' },
   ] as const
 
@@ -106,7 +121,7 @@ export function writeCheckpoint(
   if (game.average) tensors.push(...storedWeights(game.average, AVERAGE))
   if (tensors.some(([, tensor]) => !isFinite(tensor))) return null
   // PyTorch counts the batches of every batch norm: one per pass through the network.
-  tensors.push(...batchCounts(game.generator, 'netG.', state.criticStep + state.step))
+  tensors.push(...batchCounts(game.generator, GENERATOR, state.criticStep + state.step))
   tensors.push(...batchCounts(game.critic, 'netD.', game.objective.criticPasses * state.criticStep + state.step))
   return writeSafetensors(tensors, {
     format: FORMAT,
@@ -177,7 +192,8 @@ export function adoptCheckpoint(bytes: Uint8Array, game: Game, { spec }: Pick<Ch
   return { ...state, epoch: state.epoch + (state.cursor > 0 ? 1 : 0), cursor: 0 }
 }
 
-function readCheckpoint(bytes: Uint8Array): SafetensorsFile {
+/** @throws SafetensorsError, CheckpointError. */
+export function readCheckpoint(bytes: Uint8Array): SafetensorsFile {
   const file = readSafetensors(bytes)
   const { metadata } = file
   if (metadata['format'] !== FORMAT) throw new CheckpointError('the file is no Kantor checkpoint (metadata `format`)')

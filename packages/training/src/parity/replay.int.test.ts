@@ -52,7 +52,7 @@ describe('replayParity', () => {
 
   test.each([
     [{ loss: 'hinge' }, 'not supported yet: loss "hinge" (supported: clip, gp)'],
-    [{ critic: 'resnet' }, 'not supported yet: critic "resnet" (supported: dcgan, dcgan-nobn, dcgan-ln, mlp)'],
+    [{ critic: 'transformer' }, 'not supported yet: critic "transformer" (supported: dcgan, '],
     [{ gpSides: 3 }, 'not supported yet: gpSides 3 (supported: 1, 2)'],
     [{ loss: 'gp' }, 'batch/0/epsilon'],
     [{ imageSize: 'big' }, 'no valid imageSize'],

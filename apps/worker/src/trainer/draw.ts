@@ -1,0 +1,75 @@
+// Draws images from a checkpoint's generator, in a process of its own: the supervisor carries no TensorFlow.
+import { readFile, writeFile } from 'node:fs/promises'
+import type { Generate } from '@kantor/contracts'
+import { CheckpointError, type Drawing, openDrawing, SafetensorsError, toBytes } from '@kantor/training'
+import { lerp, slerp, walk } from '../tasks/latent-path.js'
+import { Draw, type FromDrawing } from './draw-protocol.js'
+
+/** Images of one pass where none looks at another. */
+const AT_ONCE = 64
+
+const parent = process.ppid
+process.on('disconnect', () => process.exit(1))
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+
+const say = (message: FromDrawing) =>
+  new Promise<void>((resolve) => process.send?.(message, undefined, {}, () => resolve()))
+
+class Impossible extends Error {}
+
+function latentsOf({ from, truncation }: Generate, { latentOf, latentSize }: Drawing): Float32Array[] {
+  const scaled = (latents: Float32Array[]) => latents.map((z) => z.map((value) => value * truncation))
+  switch (from.kind) {
+    case 'seeds':
+      return scaled(Array.from({ length: from.count }, (_, i) => latentOf(from.seed + i)))
+    case 'latents': {
+      const wrong = from.latents.findIndex((z) => z.length !== latentSize)
+      if (wrong >= 0)
+        throw new Impossible(
+          `latent ${wrong} has ${from.latents[wrong]!.length} numbers, the generator takes ${latentSize}`,
+        )
+      return scaled(from.latents.map((z) => Float32Array.from(z)))
+    }
+    case 'path': {
+      const { frames, loop, curve } = from
+      return scaled(walk(from.seeds.map(latentOf), { frames, loop, interpolate: curve === 'slerp' ? slerp : lerp }))
+    }
+  }
+}
+
+/** Batch statistics need all images in one pass; running ones make them independent. */
+function* passes(latents: Float32Array[], batchNorm: Generate['batchNorm']): Generator<Float32Array> {
+  const size = batchNorm === 'batch' ? latents.length : AT_ONCE
+  for (let i = 0; i < latents.length; i += size)
+    yield Float32Array.from(latents.slice(i, i + size).flatMap((z) => [...z]))
+}
+
+async function draw({ checkpointFile, request, imagesFile }: Draw): Promise<FromDrawing> {
+  const drawing = await openDrawing(await readFile(checkpointFile), request.weights)
+  const latents = latentsOf(request, drawing)
+  const images: Uint8Array[] = []
+  for (const pass of passes(latents, request.batchNorm)) {
+    const values = drawing.draw(pass, request.batchNorm)
+    images.push(
+      request.as === 'npy' ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : toBytes(values),
+    )
+  }
+  await writeFile(imagesFile, Buffer.concat(images))
+  const { imageSize, channels, weights } = drawing
+  return { type: 'drawn', numImages: latents.length, imageSize, channels, weights }
+}
+
+process.on('message', (raw) => {
+  const message = Draw.parse(raw)
+  if (message.supervisorPid !== parent) process.exit(1)
+  draw(message)
+    .catch((error: unknown): FromDrawing => {
+      const impossible = [Impossible, CheckpointError, SafetensorsError, RangeError].some(
+        (kind) => error instanceof kind,
+      )
+      return { type: 'failed', message: error instanceof Error ? error.message : String(error), impossible }
+    })
+    .then(say)
+    .finally(() => process.exit(0))
+})

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+
+const seed = z.int().min(0).max(2_147_483_647)
+
+/** Images of one answer, at most. */
+export const MAX_GENERATED = 1024
+
+const Seeds = z.strictObject({
+  kind: z.literal('seeds'),
+  /** Image i is drawn from the latent of `seed + i`: the same number gives the same image from the same checkpoint. */
+  seed: seed.max(2_147_483_647 - MAX_GENERATED).default(0),
+  count: z.int().min(1).max(MAX_GENERATED).default(64),
+})
+
+const Latents = z.strictObject({
+  kind: z.literal('latents'),
+  /** One list of `latentSize` numbers per image. */
+  latents: z
+    .array(z.array(z.number().min(-1e6).max(1e6)).min(1).max(1024))
+    .min(1)
+    .max(256),
+})
+
+/** A walk from the latent of one seed to that of the next. */
+const Path = z.strictObject({
+  kind: z.literal('path'),
+  seeds: z.array(seed).min(2).max(16),
+  /** Images per leg. */
+  frames: z.int().min(2).max(240).default(30),
+  /** `slerp` keeps to the shell on which latents of many dimensions lie; `lerp` cuts through it. */
+  curve: z.enum(['slerp', 'lerp']).default('slerp'),
+  /** Back from the last seed to the first. */
+  loop: z.boolean().default(true),
+})
+
+const Source = z.discriminatedUnion('kind', [Seeds, Latents, Path])
+
+/** What to draw from a checkpoint's generator. */
+export const Generate = z
+  .strictObject({
+    from: Source.prefault({ kind: 'seeds' }),
+    /** ψ: latents are multiplied by it. Below 1 images get more typical and less various. */
+    truncation: z.number().gt(0).max(10).default(1),
+    /**
+     * Where batch norm takes its statistics from: `batch`, all images of this answer, as the authors do (an image then depends on the others);
+     * `running`, those gathered in training: an image is its own.
+     */
+    batchNorm: z.enum(['batch', 'running']).default('batch'),
+    /** `average` is the running mean of a job with `generatorAverage`. Without this key: the average where there is one. */
+    weights: z.enum(['generator', 'average']).optional(),
+    /** `png`: one grid · `zip`: a PNG each · `npy`: float32 [n, height, width, channels] as the generator gives them · `webp`: an animation. */
+    as: z.enum(['png', 'zip', 'npy', 'webp']).default('png'),
+  })
+  .refine((request) => numGenerated(request) <= MAX_GENERATED, {
+    path: ['from', 'frames'],
+    message: `makes more than ${MAX_GENERATED} images: fewer frames or fewer seeds`,
+    params: { code: 'out-of-range' },
+  })
+  .meta({ id: 'Generate' })
+export type Generate = z.infer<typeof Generate>
+export type GenerateInput = z.input<typeof Generate>
+
+export const generatedMedia = {
+  png: 'image/png',
+  zip: 'application/zip',
+  npy: 'application/octet-stream',
+  webp: 'image/webp',
+} as const satisfies Record<Generate['as'], string>
+
+/** How many images a request asks for. */
+export function numGenerated({ from }: { from: z.infer<typeof Source> }): number {
+  switch (from.kind) {
+    case 'seeds':
+      return from.count
+    case 'latents':
+      return from.latents.length
+    case 'path':
+      return (from.loop ? from.seeds.length : from.seeds.length - 1) * from.frames + (from.loop ? 0 : 1)
+  }
+}
+
+/** What was drawn. */
+export const Generated = z
+  .object({
+    numImages: z.int(),
+    imageSize: z.int(),
+    channels: z.int(),
+    weights: z.enum(['generator', 'average']),
+    sizeBytes: z.int(),
+    sha256: z.string(),
+    /** Path of the bytes. */
+    url: z.string(),
+  })
+  .meta({ id: 'Generated' })
+export type Generated = z.infer<typeof Generated>

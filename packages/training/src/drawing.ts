@@ -1,0 +1,59 @@
+import { JobSpec } from '@kantor/contracts'
+import { loadTensorFlow, type Tensor2D, tf } from '@kantor/engine'
+import { buildNetworks } from './architectures/index.js'
+import { AVERAGE, CheckpointError, channelsOf, GENERATOR, readCheckpoint } from './checkpoint/checkpoint.js'
+import { loadWeights } from './checkpoint/weights.js'
+import { drawLatents } from './latents.js'
+
+/** A generator to draw from, out of a checkpoint. */
+export interface Drawing {
+  latentSize: number
+  imageSize: number
+  channels: number
+  weights: 'generator' | 'average'
+  /** The latent of a seed, z ~ N(0, 1): the first one of the sample grids of a job with this seed. */
+  latentOf(seed: number): Float32Array
+  /**
+   * Images [n, height, width, channels] for latents [n, latentSize], as the generator gives them: in [−1, 1] with a tanh at its end. With
+   * `batch` an image depends on the others of its call.
+   */
+  draw(latents: Float32Array, batchNorm: 'batch' | 'running'): Float32Array
+  dispose(): void
+}
+
+/**
+ * Loads the generator alone. `average` is its running mean; left out, that where there is one.
+ * @throws SafetensorsError when the file is damaged, CheckpointError when it is no checkpoint or holds no average.
+ */
+export async function openDrawing(bytes: Uint8Array, asked?: 'generator' | 'average'): Promise<Drawing> {
+  await loadTensorFlow()
+  const file = readCheckpoint(bytes)
+  const spec = JobSpec.parse(JSON.parse(file.metadata['spec'] ?? ''))
+  const weights = asked ?? (spec.generatorAverage ? 'average' : 'generator')
+  if (weights === 'average' && !spec.generatorAverage)
+    throw new CheckpointError('the checkpoint holds no running mean of the generator')
+  const channels = channelsOf(file)
+  const { latentSize, imageSize } = spec.model
+  const { generator } = buildNetworks(spec.model, channels)
+  const loaded = generator.parameters.map((parameter) => ({
+    parameter,
+    variable: tf.tidy(() => tf.variable(tf.zeros([...parameter.layout.shape]), false)),
+  }))
+  loadWeights({ weights: loaded }, file, weights === 'average' ? AVERAGE : GENERATOR)
+  const byName = new Map(loaded.map(({ parameter, variable }) => [parameter.name, variable]))
+  return {
+    latentSize,
+    imageSize,
+    channels,
+    weights,
+    latentOf: (seed) =>
+      tf.tidy(() => drawLatents({ count: 1, latentSize }, seed, { stream: 'sampleLatent' }).dataSync<'float32'>()),
+    draw: (latents, batchNorm) =>
+      tf.tidy(() => {
+        const latentNZ: Tensor2D = tf.tensor2d(latents, [latents.length / latentSize, latentSize], 'float32')
+        const context = { variable: (name: string) => byName.get(name)!, batchNorm }
+        return generator.apply(latentNZ, context).dataSync<'float32'>()
+      }),
+    dispose: () => tf.dispose(loaded.map(({ variable }) => variable)),
+  }
+}
