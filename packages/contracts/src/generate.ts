@@ -3,7 +3,7 @@ import { z } from 'zod'
 const seed = z.int().min(0).max(2_147_483_647)
 
 /** Images of one answer, at most. */
-export const MAX_GENERATED = 1024
+const MAX_GENERATED = 1024
 
 const Seeds = z.strictObject({
   kind: z.literal('seeds'),

@@ -3,7 +3,7 @@ import { z } from 'zod'
 const learningRate = z.number().min(1e-12).max(1).default(5e-5)
 
 /** Both rates fall in a line, from all of them at generator step `from` to nothing at `until` and after it. */
-export const LinearDecay = z
+const LinearDecay = z
   .strictObject({
     from: z.int().min(0).max(100_000_000).default(0),
     until: z.int().min(1).max(100_000_000),
@@ -13,7 +13,6 @@ export const LinearDecay = z
     message: 'must be after from',
     params: { code: 'out-of-range' },
   })
-export type LinearDecay = z.infer<typeof LinearDecay>
 
 const rates = {
   criticLearningRate: learningRate,

@@ -1,4 +1,12 @@
-import { AppError, type FieldError, type Generate, generatedMedia, type Job, numGenerated } from '@kantor/contracts'
+import {
+  AppError,
+  type FieldError,
+  type Generate,
+  generatedMedia,
+  type Job,
+  numGenerated,
+  POINT_SIZE,
+} from '@kantor/contracts'
 import { cancelTask, createTask, findSameTask, getTask, listTasks, taskOutput } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.js'
@@ -50,7 +58,7 @@ export function taskRoutes(app: FastifyInstance, { store }: ApiDeps): void {
 const MAX_VALUES = 2 ** 26
 
 function assertFits(request: Generate, { spec }: Job): void {
-  const { from, weights } = request
+  const { from, weights, as } = request
   const { latentSize, imageSize } = spec.model
   const most = Math.floor(MAX_VALUES / (imageSize ** 2 * 4))
   const images = numGenerated(request)
@@ -74,6 +82,9 @@ function assertFits(request: Generate, { spec }: Job): void {
             message: 'the job kept no running mean of its generator (spec.generatorAverage)',
           },
         ]),
+    ...(imageSize !== POINT_SIZE || as === 'npy'
+      ? []
+      : [{ pointer: '/as', code: 'not-allowed' as const, message: 'points have no pictures: ask for npy' }]),
     ...(images <= most
       ? []
       : [

@@ -21,7 +21,7 @@ export const writers: Record<Generate['as'], Write> = {
 }
 
 /** NumPy's format, version 1.0: magic, length of the header, and a Python literal padded to a multiple of 64 bytes. */
-export function npyHeader(shape: readonly number[]): Buffer {
+function npyHeader(shape: readonly number[]): Buffer {
   const literal = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`
   const magic = Buffer.from('\x93NUMPY\x01\x00', 'latin1')
   const length = Math.ceil((magic.length + 2 + literal.length + 1) / 64) * 64 - magic.length - 2

@@ -60,16 +60,18 @@ async function draw({ checkpointFile, request, imagesFile }: Draw): Promise<From
   return { type: 'drawn', numImages: latents.length, imageSize, channels, weights }
 }
 
+async function answer(message: Draw): Promise<void> {
+  try {
+    await say(await draw(message))
+  } catch (error) {
+    const impossible = [Impossible, CheckpointError, SafetensorsError, RangeError].some((kind) => error instanceof kind)
+    await say({ type: 'failed', message: error instanceof Error ? error.message : String(error), impossible })
+  }
+  process.exit(0)
+}
+
 process.on('message', (raw) => {
   const message = Draw.parse(raw)
   if (message.supervisorPid !== parent) process.exit(1)
-  draw(message)
-    .catch((error: unknown): FromDrawing => {
-      const impossible = [Impossible, CheckpointError, SafetensorsError, RangeError].some(
-        (kind) => error instanceof kind,
-      )
-      return { type: 'failed', message: error instanceof Error ? error.message : String(error), impossible }
-    })
-    .then(say)
-    .finally(() => process.exit(0))
+  void answer(message)
 })

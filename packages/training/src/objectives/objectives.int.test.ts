@@ -123,14 +123,14 @@ describe('the gradient penalty', () => {
 
   test('has a drift term beside it when asked: the mean square of the real scores', () => {
     tf.tidy(() => {
-      const { criticTerms, criticWeights } = createObjective({ ...penalised, drift: 0.001 })
+      const objective = createObjective({ ...penalised, drift: 0.001 })
       const batch = {
         realNHWC: tf.tensor4d([1, 2, 3, 4], [2, 1, 1, 2]),
         fakeNHWC: tf.zeros([2, 1, 1, 2]) as Tensor4D,
         factorsN: tf.tensor1d([0.5, 0.5]),
       }
-      const terms = criticTerms(linear([1, 1]), batch).map((term) => term.dataSync()[0])
-      expect(criticWeights).toEqual([1, -1, 10, 0.001])
+      const terms = objective.criticTerms(linear([1, 1]), batch).map((term) => term.dataSync()[0])
+      expect(objective.criticWeights).toEqual([1, -1, 10, 0.001])
       expect(terms[3]).toBe((3 ** 2 + 7 ** 2) / 2)
     })
   })
