@@ -18,7 +18,9 @@ const say = (message: FromDrawing) =>
 
 class Impossible extends Error {}
 
-function latentsOf({ from, truncation }: Generate, { latentOf, latentSize }: Drawing): Float32Array[] {
+function latentsOf({ from, truncation }: Generate, drawing: Drawing): Float32Array[] {
+  const { latentSize } = drawing
+  const latentOf = (seed: number) => drawing.latentOf(seed)
   const scaled = (latents: Float32Array[]) => latents.map((z) => z.map((value) => value * truncation))
   switch (from.kind) {
     case 'seeds':
@@ -33,7 +35,12 @@ function latentsOf({ from, truncation }: Generate, { latentOf, latentSize }: Dra
     }
     case 'path': {
       const { frames, loop, curve } = from
-      return scaled(walk(from.seeds.map(latentOf), { frames, loop, interpolate: curve === 'slerp' ? slerp : lerp }))
+      return scaled(
+        walk(
+          from.seeds.map((one) => latentOf(one)),
+          { frames, loop, interpolate: curve === 'slerp' ? slerp : lerp },
+        ),
+      )
     }
   }
 }
