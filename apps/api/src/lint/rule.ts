@@ -42,7 +42,7 @@ export const isPenalised = ({ objective }: JobSpec): boolean =>
 
 /** Back to weight clipping, as a merge patch: what belongs to the other kinds goes. */
 export const toClipping: JsonObject = {
-  objective: { kind: 'wgan-clip', lambda: null, sides: null, k: null, power: null, r1: null },
+  objective: { kind: 'wgan-clip', lambda: null, sides: null, k: null, power: null, r1: null, drift: null },
 }
 
 /** A number that a person would write: one significant digit. */

@@ -62,8 +62,14 @@ function resnet({ imageSize, channels, filters }: CriticShape, norm: Norm | null
     biased(width, imageSize),
     biased({ from: channels, to: filters }, imageSize / 2, 1),
   ]
-  for (let size = imageSize / 2; size > 8; size /= 2) layers.push(...before(size), ...before(size), biased(width, size, 1))
-  return [...layers, ...repeated(4, before(8)), activation(filters * 64), dense({ from: filters, to: 1 }, { bias: true })]
+  for (let size = imageSize / 2; size > 8; size /= 2)
+    layers.push(...before(size), ...before(size), biased(width, size, 1))
+  return [
+    ...layers,
+    ...repeated(4, before(8)),
+    activation(filters * 64),
+    dense({ from: filters, to: 1 }, { bias: true }),
+  ]
 }
 
 export const critics: Record<CriticKind, (shape: CriticShape) => LayerCost[]> = {

@@ -29,7 +29,10 @@ const SAMPLE_PASSES = 2
 const VECTOR = 16
 const PADDED = { step: 2, sample: 3 }
 
-export type Sized = Pick<JobSpec, 'model' | 'batchSize' | 'objective' | 'optimizer' | 'generatorAverage' | 'precision' | 'lowerings'> & {
+export type Sized = Pick<
+  JobSpec,
+  'model' | 'batchSize' | 'objective' | 'optimizer' | 'generatorAverage' | 'precision' | 'lowerings'
+> & {
   sampling: Pick<JobSpec['sampling'], 'count'>
 }
 
@@ -67,8 +70,7 @@ export function estimateMemory(spec: Sized, channels: number): MemoryEstimate {
   const averaged = spec.generatorAverage ? generator.weights : 0
   const parts = {
     runtime: RUNTIME_BYTES,
-    weights:
-      WEIGHT_COPIES * FLOAT_BYTES * ((generator.weights + critic.weights) * (1 + slotsOf(optimizer)) + averaged),
+    weights: WEIGHT_COPIES * FLOAT_BYTES * ((generator.weights + critic.weights) * (1 + slotsOf(optimizer)) + averaged),
     gradients: FLOAT_BYTES * Math.max(generator.weights, critic.weights),
     activations,
     penalty,

@@ -31,6 +31,23 @@ test('an MLP is four matrices', () => {
   expect(operations({ model, batchSize: 2 }, 1)).toBe(2 * perImage)
 })
 
+test('residual networks are their convolutions', () => {
+  const model = {
+    generator: 'resnet',
+    critic: 'resnet',
+    imageSize: 32,
+    latentSize: 8,
+    generatorFilters: 4,
+    criticFilters: 4,
+  }
+  const [side3, side1] = [9 * 16, 16]
+  const block = (size: number) => (2 * side3 + side1) * size ** 2
+  const generator = 8 * 64 + block(8) + block(16) + block(32) + 36 * 32 ** 2
+  const critic = (36 + side3) * 32 ** 2 + 4 * 16 ** 2 + block(16) + 4 * side3 * 64 + 4
+  const perImage = 5 * (2 * generator + 12 * critic) + 6 * generator + 4 * critic
+  expect(operations({ model, batchSize: 2 }, 1)).toBe(2 * perImage)
+})
+
 test('one width throughout is the sum of its convolutions', () => {
   const model = { generator: 'dcgan-constant', critic: 'mlp', imageSize: 32, generatorFilters: 8, criticFilters: 1 }
   const deconvolutions = 100 * 16 * 8 + 64 * 16 * (4 ** 2 + 8 ** 2) + 8 * 16 * 3 * 16 ** 2

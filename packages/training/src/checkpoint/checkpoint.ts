@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { JobSpec } from '@kantor/contracts'
+import { JobSpec } from '@kantor/contracts'
 import { type Lowerings, plans, type TensorFlowDescription } from '@kantor/engine'
 import type { Determinism } from '../events.js'
 import type { Game } from '../game.js'
@@ -80,7 +80,7 @@ const MAX_CHANNELS = 1024
 
 /** Channels of the images that a checkpoint's run was trained on. Only the hash of its course knows them. */
 export function channelsOf({ metadata }: SafetensorsFile): number {
-  const spec = JSON.parse(metadata['spec'] ?? '') as JobSpec
+  const spec = JobSpec.parse(JSON.parse(metadata['spec'] ?? ''))
   const channels = Array.from({ length: MAX_CHANNELS }, (_, i) => i + 1).find(
     (count) => courseHash(spec, count) === metadata['courseHash'],
   )
