@@ -98,6 +98,22 @@ whereChromiumIs('the built pages in Chromium', () => {
     expect(await page.locator('img[src="x"]').count()).toBe(0)
   })
 
+  test('S8: the dashboard cannot make markup out of text, whoever tries', async () => {
+    const other = await context.newPage()
+    await other.goto(`${url}/ui/`)
+    await other.getByRole('button', { name: 'Log out' }).waitFor()
+    const tried = await other.evaluate<string[]>(`[
+      () => { document.createElement('div').innerHTML = '<img src=x>' },
+      () => { document.createElement('script').text = 'document.title = "owned"' },
+      () => { document.createElement('script').src = '/ui/before-paint.js' },
+      () => { new DOMParser().parseFromString('<b>', 'text/html') },
+      () => { trustedTypes.createPolicy('other', {}) },
+      () => { document.createElement('style').innerHTML = 'a { color: red }' },
+    ].map((act) => { try { act(); return 'done' } catch (error) { return error.constructor.name } })`)
+    expect(tried).toEqual([...Array(5).fill('TypeError'), 'done'])
+    await other.close()
+  })
+
   test('S8: no page meets its own policy: dashboard, workers, documentation, errors, tickets', async () => {
     await page.goto(`${url}/ui/workers`)
     await page.getByRole('heading', { name: 'Workers' }).waitFor()

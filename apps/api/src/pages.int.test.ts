@@ -139,6 +139,9 @@ test('S8: a page has a nonce of its own for its styles, another one each time', 
     const page = await rig.ask({ url })
     const [, nonce] = /<style nonce="([\w-]{22})">/.exec(page.body) ?? []
     expect(page.headers['content-security-policy']).toContain(`style-src 'self' 'nonce-${nonce}';`)
+    expect(String(page.headers['content-security-policy']).includes("require-trusted-types-for 'script'")).toBe(
+      url.startsWith('/ui'),
+    )
     nonces.push(nonce!)
   }
   expect(new Set(nonces).size).toBe(4)

@@ -15,7 +15,7 @@ import { usage } from './commands/usage.js'
 import { webhook } from './commands/webhook.js'
 import { worker } from './commands/worker.js'
 import { exitCodes, explain } from './failure.js'
-import { note, paint } from './output.js'
+import { note, noteProblem } from './output.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -72,7 +72,7 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
   const { code, lines } = explain(error)
   const [first, ...rest] = lines
-  note(`${paint.red('kantor:')} ${first}`)
+  noteProblem(first ?? '')
   for (const line of rest) note(line)
   return code
 }

@@ -5,11 +5,26 @@ const plain = process.env['NO_COLOR'] || process.argv.includes('--no-color')
 /** Colours for stderr; stdout stays plain, so that a pipe reads the same as a person. */
 export const paint = pc.createColors(process.stderr.isTTY && !plain)
 
+/** Control characters but tab and line feed, and those that reorder what stands around them: names and messages of others may hold them. */
+const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/**
+ * Text that a terminal only shows: no escape sequence of it moves the cursor, sets a title or changes what stands before it. Escaped as in JSON,
+ * where it means the same.
+ */
+export const harmless = (text: string): string => text.replaceAll(unprintable, escaped)
+/** The same on one line. */
+export const onOneLine = (text: string): string => harmless(text).replaceAll(/[\t\n]/g, escaped)
+
 /** One document on stdout. */
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2))
-export const print = (line: string): void => void process.stdout.write(`${line}\n`)
+export const print = (line: string): void => void process.stdout.write(`${harmless(line)}\n`)
 /** For people: stderr, so that stdout stays data. */
-export const note = (line: string): void => void process.stderr.write(`${line}\n`)
+export const note = (line: string): void => void process.stderr.write(`${harmless(line)}\n`)
+/** What went wrong, with the name of who says so in red. */
+export const noteProblem = (line: string): void =>
+  void process.stderr.write(`${paint.red('kantor:')} ${harmless(line)}\n`)
 
 /** A table without frames, which survives copying into a mail. `right` holds the indices of number columns. */
 export function table(head: string[], rows: string[][], right: number[] = []): string {
@@ -34,7 +49,7 @@ export function table(head: string[], rows: string[][], right: number[] = []): s
         .map((name) => [name, '']),
     ),
   })
-  grid.push(...rows)
+  grid.push(...rows.map((row) => row.map(onOneLine)))
   return grid
     .toString()
     .split('\n')

@@ -5,4 +5,6 @@
   document.documentElement.setAttribute('data-mantine-color-scheme', dark ? 'dark' : 'light')
   // zod compiles its parsers with `new Function` unless told not to; the policy forbids that, and each try is reported.
   Reflect.set(globalThis, '__zod_globalConfig', { jitless: true })
+  // Under the page's policy (Trusted Types) every text that becomes markup comes through here. Style sheets do, and hold no `<`; anything else is refused.
+  globalThis.trustedTypes?.createPolicy('default', { createHTML: (text) => (text.includes('<') ? null : text) })
 })()

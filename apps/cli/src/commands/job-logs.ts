@@ -1,7 +1,7 @@
 import { isTerminal, LogLevel, type LogLine } from '@kantor/contracts'
 import { Command, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
-import { note, print } from '../output.js'
+import { note, onOneLine, print } from '../output.js'
 import { connect } from '../settings.js'
 
 interface LogsOptions {
@@ -51,4 +51,4 @@ export function logs(): Command {
 
 /** One line for a person: when, which attempt, how serious, what. */
 export const formatLine = ({ at, attempt, level, text }: LogLine): string =>
-  `${at.slice(0, 19).replace('T', ' ')}  #${attempt}  ${level.padEnd(5)}  ${text}`
+  `${at.slice(0, 19).replace('T', ' ')}  #${attempt}  ${level.padEnd(5)}  ${onOneLine(text)}`
