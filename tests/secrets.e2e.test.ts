@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createKey } from '@kantor/db'
-import { type ProcessStack, type S3Server, smallJob, startFauxqs, startProcessStack } from '@kantor/testing'
+import {
+  type Collector,
+  type ProcessStack,
+  type S3Server,
+  smallJob,
+  startCollector,
+  startFauxqs,
+  startProcessStack,
+} from '@kantor/testing'
 
 /** Each is told apart, and cannot be there by chance. */
 const canary = (name: string) => `canary-${name}-5e9f2c71d0b84a36`
@@ -16,19 +24,27 @@ const secrets = {
 }
 let stack: ProcessStack
 let s3: S3Server
+let collector: Collector
 let key: string
 let webhookSecret: string
 
 beforeAll(async () => {
   s3 = await startFauxqs()
+  collector = await startCollector()
   stack = await startProcessStack({
     s3: { ...s3.settings, accessKeyId: secrets.s3Id, secretAccessKey: secrets.s3Secret },
-    env: { KANTOR_LOG_LEVEL: 'trace', KANTOR_API_KEY: secrets.apiKey, AWS_SESSION_TOKEN: secrets.environment },
+    env: {
+      KANTOR_LOG_LEVEL: 'trace',
+      KANTOR_API_KEY: secrets.apiKey,
+      AWS_SESSION_TOKEN: secrets.environment,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+    },
   })
 }, 180_000)
 afterAll(async () => {
   await stack?.stop()
   await s3?.stop()
+  await collector?.stop()
 }, 60_000)
 
 const password = () => new URL(stack.postgres.url).password
@@ -150,11 +166,15 @@ test('S10: no secret of the service is in a trainer, a log, a row, an object, a 
   const logs = [stack.api, ...stack.workers].flatMap(({ lines }) => lines)
 
   expect(logs.length).toBeGreaterThan(50)
+  await Promise.all([stack.api, ...stack.workers].map((one) => one.stop()))
+  const services = new Set(collector.spans.map(({ service }) => service))
+  expect([...services].toSorted()).toEqual(['kantor-api', 'kantor-worker'])
   expect({
     replies: leaks(replies),
     logs: leaks(JSON.stringify(logs)),
     rows: leaks(await everyRow()),
     objects: leaks(await everyObject()),
     files: leaks(await everyFile()),
-  }).toEqual({ replies: [], logs: [], rows: [], objects: [], files: [] })
+    traces: leaks(collector.received),
+  }).toEqual({ replies: [], logs: [], rows: [], objects: [], files: [], traces: [] })
 }, 180_000)

@@ -69,6 +69,7 @@ const withScripts = [
   'core-js',
   'msgpackr-extract',
   'prisma',
+  'protobufjs',
 ]
 
 test('S15: a package with an install script is one that somebody looked at', () => {

@@ -15,6 +15,7 @@ import { serveHealth } from './plugins/health.js'
 import { useJsonBodies } from './plugins/json-body.js'
 import { serveOpenApi } from './plugins/openapi.js'
 import { useSecurityHeaders } from './plugins/security-headers.js'
+import { useTracing } from './plugins/tracing.js'
 import { useZod } from './plugins/zod.js'
 import { accessRoutes } from './routes/access.js'
 import { alertRoutes } from './routes/alerts.js'
@@ -63,6 +64,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   if (deps.onRoute) app.addHook('onRoute', deps.onRoute)
   deps.metrics?.observe(app)
 
+  useTracing(app, deps)
   // Order matters: what refuses a request comes before what reads it.
   useZod(app)
   useErrors(app, deps)

@@ -1,6 +1,6 @@
 import type { Database } from '@kantor/db'
 import type { TicketQueue } from '@kantor/queue'
-import type { Logger } from '@kantor/runtime'
+import type { Logger, Tracing } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import type { RouteOptions } from 'fastify'
 import type { Metrics } from './metrics.js'
@@ -40,6 +40,8 @@ export interface ApiDeps {
   isShuttingDown?: () => boolean
   /** Counts and times the requests. */
   metrics?: Pick<Metrics, 'observe'>
+  /** Requests are traced with it. */
+  tracing?: Tracing | undefined
   /** Sees every route that is registered. */
   onRoute?: (route: RouteOptions) => void
 }

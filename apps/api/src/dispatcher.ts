@@ -1,6 +1,6 @@
-import { type Database, drawTickets, forgetDeliveries, requeueImports, tryLead, watchAlerts } from '@kantor/db'
-import type { Ticket, TicketQueue } from '@kantor/queue'
-import { crashpoint, type Logger } from '@kantor/runtime'
+import { type Database, drawTickets, type DrawnTicket, forgetDeliveries, requeueImports, tryLead, watchAlerts } from '@kantor/db'
+import type { TicketQueue } from '@kantor/queue'
+import { crashpoint, type Logger, type Tracing } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import { collectGarbage } from './collect-garbage.js'
 import { type ImporterDeps, importNext } from './imports/importer.js'
@@ -22,6 +22,7 @@ export interface DispatcherOptions {
   log: Logger
   /** Where imports work and what they may read; without it none is worked on. */
   imports?: Pick<ImporterDeps, 'dataDir' | 'importRoots'>
+  tracing?: Tracing | undefined
   /** Milliseconds between looks at the table. */
   drawEveryMs?: number
   reconcileEveryMs?: number
@@ -80,14 +81,14 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
   const requeued = imports ? await requeueImports(db) : 0
   if (requeued > 0) log.warn({ requeued }, 'imports were under way when their leader ended; they start again')
   // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for 20 s.
-  let undelivered: Ticket[] = []
+  let undelivered: DrawnTicket[] = []
   const drawing = repeat(
     { name: 'dispatching', everyMs: drawEveryMs, bell, restMs: REST_MS, signal, log },
     async () => {
       if (undelivered.length === 0) undelivered = await drawTickets(db)
       if (undelivered.length === 0) return
       crashpoint('tickets-drawn')
-      await queue.enqueue(undelivered)
+      await enqueue(queue, undelivered, options.tracing)
       crashpoint('tickets-enqueued')
       log.debug({ numTickets: undelivered.length }, 'tickets are in the queue')
       undelivered = []
@@ -115,4 +116,23 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
       })
     : undefined
   await Promise.all([drawing, reconciling, collecting, delivering, watching, importing])
+}
+
+/** Each under the trace of the request that submitted its job. */
+async function enqueue(queue: DispatcherOptions['queue'], drawn: DrawnTicket[], tracing?: Tracing): Promise<void> {
+  const spans = drawn.map(({ jobId, ticketNo, deviceClass, traceparent }) =>
+    tracing?.start(`dispatch ${deviceClass}`, {
+      kind: 'producer',
+      parent: traceparent,
+      attributes: { 'kantor.job_id': jobId, 'kantor.ticket': ticketNo },
+    }),
+  )
+  const end = (failure?: string) => spans.forEach((span) => span?.end({ failure }))
+  try {
+    await queue.enqueue(drawn.map(({ jobId, ticketNo, deviceClass }) => ({ jobId, ticketNo, deviceClass })))
+    end()
+  } catch (error) {
+    end(String(error))
+    throw error
+  }
 }

@@ -104,6 +104,7 @@ export function register<N extends RouteName>(
   ) {
     const put: (() => Promise<void>)[] = []
     const who = {
+      traceparent: request.span?.traceparent,
       actor: request.caller?.name ?? 'anyone',
       keyId: request.caller?.keyId ?? null,
       quotas: request.caller?.quotas ?? null,

@@ -21,7 +21,7 @@ import { describeStart, findStart, misfits } from './start-from.js'
 const SEEDS = 2 ** 31
 const MAX_ERRORS = 50
 
-export interface Submitter extends Pick<NewJob, 'actor' | 'keyId'> {
+export interface Submitter extends Pick<NewJob, 'actor' | 'keyId' | 'traceparent'> {
   /** What its key may use; null without keys. */
   quotas: KeyQuotas | null
   /** What devices have. */
@@ -60,7 +60,7 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
   for (const one of submissions) {
     if (one.body.startFrom) starts.set(one, await findStart(db, one.body.startFrom))
   }
-  const author = { actor: by.actor, keyId: by.keyId ?? null }
+  const author = { actor: by.actor, keyId: by.keyId ?? null, traceparent: by.traceparent }
   const resolved = submissions.flatMap((one): Resolved[] => {
     const { pointer, trial } = one
     const { preset: _, ...body } = one.body

@@ -3,7 +3,15 @@ import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { DatabaseUnusable, hasKeys, migrate, openDatabase } from '@kantor/db'
 import { openQueue, QueueUnusable } from '@kantor/queue'
-import { createLogger, isLoopback, loadEnvOrExit, repoRoot, runUntilSignal, whenParentIsGone } from '@kantor/runtime'
+import {
+  createLogger,
+  isLoopback,
+  loadEnvOrExit,
+  openTracing,
+  repoRoot,
+  runUntilSignal,
+  whenParentIsGone,
+} from '@kantor/runtime'
 import { openStore } from '@kantor/storage'
 import type { FastifyInstance } from 'fastify'
 import { buildAdminApp } from './admin-app.js'
@@ -55,9 +63,11 @@ const store = await waitFor(
   log,
 )
 
+const tracing = await openTracing(env, 'kantor-api')
+
 let isShuttingDown = false
 const imports = { dataDir: env.dataDir, importRoots: env.importRoots }
-const dispatcher = startDispatcher({ db, queue, store, log, allowPrivateWebhooks: env.webhookPrivate, imports })
+const dispatcher = startDispatcher({ db, queue, store, log, tracing, allowPrivateWebhooks: env.webhookPrivate, imports })
 const metrics = createMetrics({ db, queue })
 const deps: ApiDeps = {
   db,
@@ -76,6 +86,7 @@ const deps: ApiDeps = {
   importMebibytes: env.importMebibytes,
   dashboardDirectory: join(repoRoot(), 'apps/dashboard/dist'),
   isShuttingDown: () => isShuttingDown,
+  tracing,
 }
 await sweepUploads(deps.spoolDirectory)
 const app = await buildApp({ ...deps, metrics })
@@ -96,6 +107,7 @@ const shutdown = runUntilSignal(log, { graceMs: GRACE_MS }, async () => {
   await dispatcher.close()
   await Promise.all([queue.close(), store.close()])
   await db.close()
+  await tracing?.close()
 })
 leave = () => {
   if (!isShuttingDown) shutdown.begin()

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { assertMigrated, DatabaseUnusable, openDatabase } from '@kantor/db'
 import { openQueue, QueueUnusable } from '@kantor/queue'
-import { createLogger, loadEnvOrExit, whenParentIsGone } from '@kantor/runtime'
+import { createLogger, loadEnvOrExit, openTracing, whenParentIsGone } from '@kantor/runtime'
 import { openStore } from '@kantor/storage'
 import { DeviceUnusable, findDevice } from './device.js'
 import { outlast } from './patience.js'
@@ -66,6 +66,7 @@ await sweepSpool({ db, dataDir: env.dataDir, log }).catch((error: unknown) =>
   log.warn({ err: error }, 'the spool could not be swept'),
 )
 const workerId = `${hostname().slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}`
+const tracing = await openTracing(env, 'kantor-worker')
 const worker = await startWorker({
   db,
   queue,
@@ -77,6 +78,7 @@ const worker = await startWorker({
   dataDir: env.dataDir,
   leaseSeconds: env.leaseSeconds,
   stallSeconds: env.stallSeconds,
+  tracing,
 })
 
 let goingDown = false
@@ -89,6 +91,7 @@ async function goDown(why: string): Promise<void> {
     await worker.drain()
     await Promise.all([queue.close(), store.close()])
     await db.close()
+    await tracing?.close()
     process.exit(0)
   } catch (error) {
     log.fatal({ err: error }, 'the shutdown failed')

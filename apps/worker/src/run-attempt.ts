@@ -21,7 +21,7 @@ import {
   renewLease,
   rollbackCurve,
 } from '@kantor/db'
-import { crashpoint, type Logger } from '@kantor/runtime'
+import { crashpoint, type Logger, type Tracing } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import { Intent, Interrupted, type Wish } from './intent.js'
 import { holdLease } from './lease.js'
@@ -46,6 +46,8 @@ export interface WorkerDeps {
   /** A trainer without progress for so long is killed; twenty of its usual steps are always allowed. */
   stallSeconds: number
   device: TrainerDevice
+  /** Attempts are traced with it. */
+  tracing?: Tracing | undefined
 }
 
 /** `preempt`: checkpoint and hand the job back. `abandon`: kill the trainer, hand it back as it is. */
@@ -70,7 +72,12 @@ export async function runAttempt(
   crashpoint('claim-after')
 
   const fence: Fence = { jobId, epoch: claim.epoch }
-  const log = deps.log.child({ jobId, attempt: claim.epoch })
+  const span = deps.tracing?.start('attempt', {
+    kind: 'consumer',
+    parent: claim.traceparent,
+    attributes: { 'kantor.job_id': jobId, 'kantor.attempt': claim.epoch, 'kantor.worker': deps.workerId },
+  })
+  const log = deps.log.child({ jobId, attempt: claim.epoch, ...(span && { traceId: span.traceId }) })
   log.info({ spec: claim.job.spec, resumeStep: claim.resume?.step ?? null }, 'claimed')
   const intent = new Intent()
   // A pause or stop that an earlier attempt left unfinished: nothing must be begun, or rolled back, before it is heeded.
@@ -91,15 +98,21 @@ export async function runAttempt(
     claimedAt,
   )
   const spool = join(deps.dataDir, 'spool', `${jobId}-${claim.epoch}`)
+  let outcome: AttemptOutcome | undefined
   try {
     const verdict = await train({ ...deps, log }, { claim, fence, intent, meter, trainer, spool })
     // From here on only the booking matters, and it is fenced by itself.
     await lease.release()
-    return await book(db, fence, verdict, { intent, meter, trainer, log })
+    outcome = await book(db, fence, verdict, { intent, meter, trainer, log })
+    return outcome
   } finally {
     await lease.release()
     stopFollowing()
     await rm(spool, { recursive: true, force: true })
+    span?.end({
+      attributes: { 'kantor.outcome': outcome, 'kantor.step': meter.current()?.step },
+      failure: outcome === 'failed' || outcome === undefined ? 'the attempt failed' : undefined,
+    })
   }
 }
 

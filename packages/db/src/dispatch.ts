@@ -8,6 +8,8 @@ export interface DrawnTicket {
   /** Counts the tickets of the job, so that each has a name of its own in the queue. */
   ticketNo: number
   deviceClass: DeviceClass
+  /** Of the request that submitted the job, where it was traced. */
+  traceparent?: string
 }
 
 const TICKETS_PER_SLOT = 2
@@ -41,21 +43,26 @@ export async function drawTickets(db: Database): Promise<DrawnTicket[]> {
 
 /** Rows that another transaction holds are skipped, and so are those that are not queued any more. */
 async function write(tx: Transaction, drawn: Map<string, DeviceClass>, takenBack: string[]): Promise<DrawnTicket[]> {
-  const { rows } = await tx.query<DrawnTicket & { taken: boolean }>(
+  const { rows } = await tx.query<Omit<DrawnTicket, 'traceparent'> & { traceparent: string | null; taken: boolean }>(
     `WITH free AS (
        SELECT id FROM job WHERE id = ANY($1::uuid[] || $3::uuid[]) AND state = 'queued' FOR UPDATE SKIP LOCKED
      )
      UPDATE job SET ticket_no = ticket_no + (class IS NOT NULL)::int, ticket_class = coalesce(class, ticket_class),
        ticketed_at = CASE WHEN class IS NOT NULL THEN clock_timestamp() END
      FROM free LEFT JOIN unnest($1::uuid[], $2::text[]) AS drawn(id, class) USING (id) WHERE job.id = free.id
-     RETURNING job.id AS "jobId", ticket_no AS "ticketNo", ticket_class AS "deviceClass", class IS NULL AS taken`,
+     RETURNING job.id AS "jobId", ticket_no AS "ticketNo", ticket_class AS "deviceClass", traceparent, class IS NULL AS taken`,
     [[...drawn.keys()], [...drawn.values()], takenBack],
   )
   const order = new Map([...drawn.keys()].map((id, index) => [id, index]))
   return rows
     .filter(({ taken }) => !taken)
     .sort((a, b) => order.get(a.jobId)! - order.get(b.jobId)!)
-    .map(({ jobId, ticketNo, deviceClass }) => ({ jobId, ticketNo, deviceClass }))
+    .map(({ jobId, ticketNo, deviceClass, traceparent }) => ({
+      jobId,
+      ticketNo,
+      deviceClass,
+      ...(traceparent !== null && { traceparent }),
+    }))
 }
 
 type Counts = Record<DeviceClass, number>

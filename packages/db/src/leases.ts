@@ -26,6 +26,8 @@ export interface Claim {
   resume: StoredCheckpoint | null
   /** Without one to resume from: the checkpoint of another job that this one starts from. */
   start: StoredCheckpoint | null
+  /** Of the request that submitted the job; null when it was not traced. */
+  traceparent: string | null
 }
 
 /**
@@ -41,11 +43,11 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
       return null
     }
     // Two claimers meet at the row's lock; the second then sees that the state is no longer queued and updates nothing.
-    const { rows } = await tx.query<OwnedJobRow>(
+    const { rows } = await tx.query<OwnedJobRow & { traceparent: string | null }>(
       `UPDATE job SET state = 'starting', reason = 'claimed', message = NULL, not_before = NULL, epoch = epoch + 1, event_seq = event_seq + 1,
          worker_id = $2, lease_until = ${leaseOf('$3')},
          started_at = coalesce(started_at, clock_timestamp())
-       WHERE id = $1 AND state = 'queued' AND ${ticketed('$4')} RETURNING ${jobColumns}`,
+       WHERE id = $1 AND state = 'queued' AND ${ticketed('$4')} RETURNING ${jobColumns}, traceparent`,
       [request.jobId, request.workerId, request.leaseSeconds, request.ticketNo ?? null],
     )
     const claimed = rows[0]
@@ -74,7 +76,7 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
       return null
     }
     const job = await takeUpDesired(tx, claimed, request.workerId)
-    return { job: toJob(job), epoch: job.epoch, dataset, resume, start }
+    return { job: toJob(job), epoch: job.epoch, dataset, resume, start, traceparent: claimed.traceparent }
   })
 }
 

@@ -66,6 +66,7 @@ describe('loadEnv', () => {
       KANTOR_LEASE_SECONDS: '30',
       KANTOR_URL: 'https://kantor.example',
       KANTOR_API_KEY: 'kantor_a_b',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318',
       PATH: '/bin',
     })
 
@@ -99,6 +100,7 @@ describe('loadEnv', () => {
       stallSeconds: 600,
       url: 'https://kantor.example',
       apiKey: 'kantor_a_b',
+      tracesTo: 'https://collector.example:4318',
     })
   })
 

@@ -79,6 +79,9 @@ const variables = z.object({
   // A trainer without progress for so long is killed; twenty of its usual steps are always allowed.
   KANTOR_STALL_SECONDS: whole(5, 86_400).default(600),
   KANTOR_URL: scheme('http', 'https').optional(),
+  // OpenTelemetry's own names; its SDK reads the second, and more of them.
+  OTEL_EXPORTER_OTLP_ENDPOINT: scheme('http', 'https').optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
   KANTOR_API_KEY: z.string().optional(),
   // For fault tests; read by `crash-point.ts`. Checked here, so that a name with a typing error never passes for a fault survived.
   KANTOR_CRASH_AT: z
@@ -132,6 +135,8 @@ const meanings: Partial<Record<keyof typeof variables.shape, string>> = {
   KANTOR_STALL_SECONDS: 'a trainer without progress for so long is killed, 5 to 86 400',
   KANTOR_URL: 'where `kantor` finds the API',
   KANTOR_API_KEY: 'the key that `kantor` sends',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'collector that takes traces over OTLP/HTTP; without it none are made',
+  OTEL_EXPORTER_OTLP_HEADERS: 'name=value pairs for it, with commas between',
   KANTOR_CRASH_AT: 'for fault tests: dies at this point of the code',
 }
 
@@ -145,7 +150,14 @@ export const describeEnvironment = (): { name: string; meaning: string; fallback
   }))
 }
 
-const secrets = new Set(['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY', 'KANTOR_API_KEY'])
+const secrets = new Set([
+  'DATABASE_URL',
+  'REDIS_URL',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+  'KANTOR_API_KEY',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+])
 
 export interface S3Settings {
   endpoint: string
@@ -194,6 +206,8 @@ export interface Env {
   /** Where the CLI and the client find the API. */
   url?: string
   apiKey?: string
+  /** A collector of OpenTelemetry. Absent: no traces are made. */
+  tracesTo?: string
 }
 
 /** Everything that is wrong with the environment, one line per problem, without any secret's value. */
@@ -303,6 +317,7 @@ function typed(data: z.infer<typeof variables>): Env {
     stallSeconds: data.KANTOR_STALL_SECONDS,
     ...(data.KANTOR_URL && { url: data.KANTOR_URL }),
     ...(data.KANTOR_API_KEY && { apiKey: data.KANTOR_API_KEY }),
+    ...(data.OTEL_EXPORTER_OTLP_ENDPOINT && { tracesTo: data.OTEL_EXPORTER_OTLP_ENDPOINT }),
   }
 }
 

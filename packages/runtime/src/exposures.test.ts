@@ -59,6 +59,14 @@ describe('E3: a service refuses to start', () => {
     expect(refusals({ ...local, ...s3, S3_ENDPOINT: endpoint, S3_SECRET_ACCESS_KEY: secret }, worker)).toEqual(expected)
   })
 
+  test.each([
+    ['http://collector.example:4318', ['OTEL_EXPORTER_OTLP_ENDPOINT plaintext']],
+    ['https://collector.example:4318', []],
+  ])('with a key for the collector at %s: %j', (endpoint, expected) => {
+    const source = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: 'authorization=x' }
+    expect(refusals({ ...local, ...source }, worker)).toEqual(expected)
+  })
+
   test('where others reach its plain HTTP, unless a proxy is named', () => {
     expect(refusals({ ...local, KANTOR_HOST: '0.0.0.0' })).toEqual(['KANTOR_HOST plaintext'])
     expect(refusals({ ...local, KANTOR_HOST: '0.0.0.0', KANTOR_TRUSTED_PROXIES: '10.0.0.1' })).toEqual([])

@@ -71,6 +71,9 @@ export function findExposures({ given, listensOn, isBehindProxy }: ExposureQuest
     const secret = given['S3_SECRET_ACCESS_KEY']
     if (secret) judge('S3_SECRET_ACCESS_KEY', secret)
   }
+  const collector = given['OTEL_EXPORTER_OTLP_HEADERS'] && remote(given['OTEL_EXPORTER_OTLP_ENDPOINT'], /^http:$/)
+  if (collector)
+    plaintext('OTEL_EXPORTER_OTLP_ENDPOINT', `${collector.hostname} would get its headers without TLS; write https://`)
   if (listensOn !== null && !isLoopback(listensOn) && !isBehindProxy)
     plaintext(
       'KANTOR_HOST',
