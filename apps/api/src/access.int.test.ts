@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type ApiKey, AuditEntry, type CreatedApiKey, routes, type Session } from '@kantor/contracts'
-import { createKey } from '@kantor/db'
+import { createKey, forgetAudit } from '@kantor/db'
 import { createLogger } from '@kantor/runtime'
 import { type Services, startServices } from '@kantor/testing'
 import type { z } from 'zod'
@@ -336,6 +336,21 @@ describe('the audit log', () => {
     expect((await rig.askBare({ url: '/audit', headers: bearer(await rig.key('submit')) })).statusCode).toBe(403)
     for (const sql of ['UPDATE audit_entry SET actor = $$x$$', 'DELETE FROM audit_entry', 'TRUNCATE audit_entry'])
       await expect(rig.db.pool.query(sql)).rejects.toThrow('only grows')
+  })
+
+  test('S19: entries go when they are old enough, and not a day before', async () => {
+    const old = async (days: number) =>
+      rig.db.pool.query(
+        `INSERT INTO audit_entry (at, actor, address, request_id, action, status)
+         SELECT clock_timestamp() - make_interval(days => $1), 'old', '127.0.0.1', 'r', 'createJob', 201`,
+        [days],
+      )
+    for (const days of [29, 31, 99, 101]) await old(days)
+
+    expect(await forgetAudit(rig.db, 100)).toBe(1)
+    await expect(forgetAudit(rig.db, 20)).rejects.toThrow('only grows')
+    const { rows } = await rig.db.pool.query("SELECT 1 FROM audit_entry WHERE actor = 'old'")
+    expect(rows).toHaveLength(3)
   })
 
   test('S17: only a proxy that is trusted says where a request comes from', async () => {

@@ -1,4 +1,13 @@
-import { type Database, drawTickets, type DrawnTicket, forgetDeliveries, requeueImports, tryLead, watchAlerts } from '@kantor/db'
+import {
+  type Database,
+  drawTickets,
+  type DrawnTicket,
+  forgetAudit,
+  forgetDeliveries,
+  requeueImports,
+  tryLead,
+  watchAlerts,
+} from '@kantor/db'
 import type { TicketQueue } from '@kantor/queue'
 import { crashpoint, type Logger, type Tracing } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
@@ -34,6 +43,8 @@ export interface DispatcherOptions {
   watchEveryMs?: number
   /** Between looks at the object store for litter. */
   collectEveryMs?: number
+  /** That an entry of the audit log is kept. */
+  auditDays?: number
   /** Between tries to become the leader. */
   leadEveryMs?: number
 }
@@ -77,6 +88,7 @@ const IMPORT_EVERY_MS = 1_000
 async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSignal): Promise<void> {
   const { db, queue, store, log, drawEveryMs = 1_000, reconcileEveryMs = 10_000, collectEveryMs = 3_600_000 } = options
   const { deliverEveryMs = 1_000, watchEveryMs = 10_000, allowPrivateWebhooks: allowPrivate = false, imports } = options
+  const { auditDays = 730 } = options
   // Of a leader that is gone.
   const requeued = imports ? await requeueImports(db) : 0
   if (requeued > 0) log.warn({ requeued }, 'imports were under way when their leader ended; they start again')
@@ -101,6 +113,7 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
   const collecting = repeat({ name: 'collecting litter', everyMs: collectEveryMs, signal, log }, async () => {
     await collectGarbage(db, store, log)
     await forgetDeliveries(db)
+    await forgetAudit(db, auditDays)
   })
   const delivering = repeat({ name: 'webhooks', everyMs: deliverEveryMs, signal, log }, async () => {
     let numSent: number

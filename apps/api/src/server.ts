@@ -67,7 +67,16 @@ const tracing = await openTracing(env, 'kantor-api')
 
 let isShuttingDown = false
 const imports = { dataDir: env.dataDir, importRoots: env.importRoots }
-const dispatcher = startDispatcher({ db, queue, store, log, tracing, allowPrivateWebhooks: env.webhookPrivate, imports })
+const dispatcher = startDispatcher({
+  db,
+  queue,
+  store,
+  log,
+  tracing,
+  auditDays: env.auditDays,
+  allowPrivateWebhooks: env.webhookPrivate,
+  imports,
+})
 const metrics = createMetrics({ db, queue })
 const deps: ApiDeps = {
   db,

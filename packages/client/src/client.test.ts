@@ -53,6 +53,21 @@ const failure = (promise: Promise<unknown>): Promise<ClientError> =>
   )
 
 describe('createClient', () => {
+  test('what comes in another form than JSON is text, as it was sent', async () => {
+    const csv = 'key,jobs\r\n"a, b",1\r\n'
+    const { url } = await aServer((response, { url: path }) => {
+      if (!path.includes('format=csv')) return void send(response, 200, { items: [] })
+      response.writeHead(200, { 'content-type': 'text/csv; charset=utf-8' }).end(csv)
+    })
+    const client = createClient({ url })
+
+    const text: string = await client.getUsage({ query: { format: 'csv' } })
+    expect(text).toBe(csv)
+    expect(await client.getCurve({ params: { id }, query: { format: 'csv' } })).toBe(csv)
+    const { items } = await client.getUsage({ query: { groupBy: ['key'] } })
+    expect(items).toEqual([])
+  })
+
   test('asks every route of the table by its method and path', async () => {
     const { url, seen } = await aServer((response) => send(response, 200, {}))
     const client = createClient({ url }) as unknown as Record<string, (request: object) => Promise<unknown>>

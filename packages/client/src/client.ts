@@ -49,7 +49,13 @@ export type Reply<N extends RouteName> = Routes[N]['reply'] extends 'text/event-
       ? Uint8Array
       : Output<Routes[N]['reply']>
 
-type Method<N extends RouteName> = Routes[N] extends { params: unknown } | { body: unknown } | { upload: string }
+/** Where a route has other forms than JSON, they come as text: what `format` asked for. */
+type InText<N extends RouteName> = Routes[N] extends { replyAlso: unknown }
+  ? (request: Request<N> & { query: { format: 'csv' | 'ndjson' } }) => Promise<string>
+  : unknown
+
+type Method<N extends RouteName> = InText<N> & InJson<N>
+type InJson<N extends RouteName> = Routes[N] extends { params: unknown } | { body: unknown } | { upload: string }
   ? (request: Request<N>) => Promise<Reply<N>>
   : (request?: Request<N>) => Promise<Reply<N>>
 
@@ -127,7 +133,9 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
     return readEvents(response, (error) => unreachable(error, target.base, request.signal))
   }
   if (route.streamed) return response.body
+  const isText = route.replyAlso?.some((type) => response.headers.get('content-type')?.startsWith(type))
   try {
+    if (isText) return await response.text()
     return mediaType !== undefined ? await download(response, where) : await json(response, where)
   } catch (error) {
     if (error instanceof ClientError) throw error

@@ -126,6 +126,33 @@ describe('mergeCurve', () => {
     expect(merged.series.w_estimate!.smooth).toEqual([null, null, 2.5])
   })
 
+  test('non-finite points are told by the reply where it has their bucket, kept elsewhere, and dropped by a reset', () => {
+    const held = replyOf(new Map([1, 2, 3, 4].map((step) => [step, step])), [1, 2, 3, 4], { resolution: 1, seq: 1 })
+    held.series.w_estimate!.nonFinite = [
+      { x: 1, nan: 1, posInf: 0, negInf: 0 },
+      { x: 3, nan: 0, posInf: 2, negInf: 0 },
+    ]
+    const reply = (steps: number[], reset: CurveReply['reset'] = null) =>
+      replyOf(new Map(steps.map((step) => [step, step])), steps, { resolution: 1, seq: 2, reset })
+    const nonFinite = (one: CurveReply) => mergeCurve(held, one).series.w_estimate!.nonFinite
+
+    expect(nonFinite(reply([3, 5]))).toEqual([{ x: 1, nan: 1, posInf: 0, negInf: 0 }])
+    const later = reply([2, 5])
+    later.series.w_estimate!.nonFinite = [{ x: 2, nan: 0, posInf: 0, negInf: 1 }]
+    expect(nonFinite(later)!.map(({ x }) => x)).toEqual([1, 2, 3])
+    expect(nonFinite(reply([5], { fromStep: 3 }))!.map(({ x }) => x)).toEqual([1])
+    expect(nonFinite(reply([1, 3]))).toBeUndefined()
+  })
+
+  test('the times of buckets go with them', () => {
+    const held = replyOf(new Map([1, 2, 3].map((step) => [step, step])), [1, 2, 3], { resolution: 1, seq: 1 })
+    held.series.w_estimate!.at = ['t1', 't2', 't3']
+    const reply = replyOf(new Map([2, 4].map((step) => [step, step])), [2, 4], { resolution: 1, seq: 2 })
+    reply.series.w_estimate!.at = ['u2', 'u4']
+
+    expect(mergeCurve(held, reply).series.w_estimate!.at).toEqual(['t1', 'u2', 't3', 'u4'])
+  })
+
   test('marks are those of the newest reply', () => {
     const held = replyOf(new Map(), [], { resolution: 1, seq: 1 })
     held.marks = [{ step: 9, type: 'sample' }]

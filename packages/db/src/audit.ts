@@ -23,6 +23,24 @@ export async function appendAudit(db: Database, entries: NewAuditEntry[]): Promi
   )
 }
 
+const BATCH = 10_000
+
+/** Removes entries that are older than so many days, 30 at least; how many. A batch at a time, so that no lock lasts. */
+export async function forgetAudit(db: Database, days: number): Promise<number> {
+  let total = 0
+  for (;;) {
+    const rows = await query(
+      db,
+      `DELETE FROM audit_entry WHERE id IN (
+         SELECT id FROM audit_entry WHERE at < clock_timestamp() - make_interval(days => $1) ORDER BY id LIMIT $2
+       ) RETURNING id`,
+      [days, BATCH],
+    )
+    total += rows.length
+    if (rows.length < BATCH) return total
+  }
+}
+
 export interface AuditFilter {
   keyId?: string | undefined
   action?: string | undefined

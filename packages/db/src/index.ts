@@ -1,4 +1,4 @@
-export { appendAudit, listAudit, type NewAuditEntry } from './audit.js'
+export { appendAudit, forgetAudit, listAudit, type NewAuditEntry } from './audit.js'
 export { createAlertRule, deleteAlertRule, listAlertRules, listAlerts, patchAlertRule } from './alert-rules.js'
 export { type ImportedJob, importJob, newJobId, readCurveHistory } from './archives.js'
 export { listAttempts } from './attempt-list.js'

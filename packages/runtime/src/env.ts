@@ -54,6 +54,8 @@ const variables = z.object({
   // Metrics and bull-board, apart from the API; neither is served without it.
   KANTOR_ADMIN_PORT: whole(0, 65535).optional(),
   KANTOR_BULL_BOARD: oneOf(['on', 'off']).default('off'),
+  // The database keeps every entry for 30 days, whatever is asked.
+  KANTOR_AUDIT_DAYS: whole(30, 36_500).default(730),
   // Webhooks to this host and into private networks.
   KANTOR_WEBHOOK_PRIVATE: oneOf(['on', 'off']).default('off'),
   // Requests per second of one key, or of one address without a key. A script that submits one by one stays below it.
@@ -122,7 +124,10 @@ const meanings: Partial<Record<keyof typeof variables.shape, string>> = {
   KANTOR_PORT: 'of the API; 0 takes a free one',
   KANTOR_HOSTS: 'names under which the API may be asked, with commas between, besides its own',
   KANTOR_TRUSTED_PROXIES: 'addresses or ranges whose X-Forwarded-For is believed, with commas between',
-  KANTOR_RATE_LIMIT: 'requests per second of one key, or of one address without a key; 0 to 1 000 000',
+  KANTOR_AUDIT_DAYS: 'days that an entry of the audit log is kept, 30 to 36 500',
+  KANTOR_RATE_LIMIT:
+    'requests per second of one key, or of one address without a key, counted by each API process for itself; 0 to 1 000 000, 0 is no limit',
+  KANTOR_IMPORT_MIB: 'mebibytes of an archive that `POST /jobs/import` takes, 1 to 1 048 576',
   KANTOR_MEMORY_GIB:
     'a job that is estimated to need more is refused, as long as no worker has told what its device has; GiB',
   KANTOR_IMPORT_MIB: 'mebibytes of a job’s archive or of an uploaded dataset, 1 to 1 048 576',
@@ -187,6 +192,8 @@ export interface Env {
   rateLimit: number
   /** Absolute; below them lies what may be imported. */
   importRoots: string[]
+  /** That an entry of the audit log is kept. */
+  auditDays: number
   /** Webhooks may lead to this host and into private networks. */
   webhookPrivate: boolean
   /** Of an archive that is imported, at most. */
@@ -305,6 +312,7 @@ function typed(data: z.infer<typeof variables>): Env {
     rateLimit: data.KANTOR_RATE_LIMIT,
     memoryBytes: data.KANTOR_MEMORY_GIB * 2 ** 30,
     importRoots: data.KANTOR_IMPORT_ROOTS.map((path) => resolve(path)),
+    auditDays: data.KANTOR_AUDIT_DAYS,
     webhookPrivate: data.KANTOR_WEBHOOK_PRIVATE === 'on',
     importMebibytes: data.KANTOR_IMPORT_MIB,
     ...(data.KANTOR_ADMIN_PORT !== undefined && { adminPort: data.KANTOR_ADMIN_PORT }),

@@ -104,6 +104,26 @@ describe.each(Object.entries({ fauxqs, ...(moto && { moto }) }))('%s behind a wi
   )
 })
 
+test('F23: a download that breaks off half-way is asked for again, and is an outage when it never comes whole', async () => {
+  const wire = await startS3Faults(fauxqs.settings.endpoint)
+  const store = await openStore({ s3: { ...fauxqs.settings, endpoint: wire.endpoint }, directory })
+  const bytes = new Uint8Array(1 << 20).fill(7)
+  const key = 'jobs/x/checkpoints/long'
+  await store.put(key, bytes, { contentType: 'application/octet-stream', sha256: sha256Of(bytes) })
+
+  wire.commit({ kind: 'reset' })
+  await expect(store.getBytes(key)).rejects.toMatchObject({ code: 'dependency-unavailable' })
+  expect(wire.met).toBe(3)
+  wire.commit({ kind: 'reset' })
+  const reading = store.getBytes(key)
+  while (wire.met === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  wire.commit(null)
+
+  expect(sha256Of(await reading)).toBe(sha256Of(bytes))
+  await store.close()
+  await wire.stop()
+})
+
 test('F24: what an earlier put left damaged under our name, its answer lost, is not taken for the object', async () => {
   const { endpoint, bucket, region, ...credentials } = fauxqs.settings
   const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true })
