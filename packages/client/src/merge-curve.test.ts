@@ -146,11 +146,11 @@ describe('mergeCurve', () => {
 
   test('the times of buckets go with them', () => {
     const held = replyOf(new Map([1, 2, 3].map((step) => [step, step])), [1, 2, 3], { resolution: 1, seq: 1 })
-    held.series.w_estimate!.at = ['t1', 't2', 't3']
+    held.series.w_estimate!.at = [10, 20, 30]
     const reply = replyOf(new Map([2, 4].map((step) => [step, step])), [2, 4], { resolution: 1, seq: 2 })
-    reply.series.w_estimate!.at = ['u2', 'u4']
+    reply.series.w_estimate!.at = [21, 41]
 
-    expect(mergeCurve(held, reply).series.w_estimate!.at).toEqual(['t1', 'u2', 't3', 'u4'])
+    expect(mergeCurve(held, reply).series.w_estimate!.at).toEqual([10, 21, 30, 41])
   })
 
   test('marks are those of the newest reply', () => {
