@@ -133,9 +133,10 @@ async function call(route: Route, request: AnyRequest, target: Target): Promise<
     return readEvents(response, (error) => unreachable(error, target.base, request.signal))
   }
   if (route.streamed) return response.body
-  const isText = route.replyAlso?.some((type) => response.headers.get('content-type')?.startsWith(type))
+  // Asked for with `format`. Parquet is bytes: it is fetched by whoever wants the file.
+  const isText = /^(?:text\/csv|application\/x-ndjson)/.test(response.headers.get('content-type') ?? '')
   try {
-    if (isText) return await response.text()
+    if (isText && route.replyAlso) return await response.text()
     return mediaType !== undefined ? await download(response, where) : await json(response, where)
   } catch (error) {
     if (error instanceof ClientError) throw error
