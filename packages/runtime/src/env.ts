@@ -127,7 +127,6 @@ const meanings: Partial<Record<keyof typeof variables.shape, string>> = {
   KANTOR_AUDIT_DAYS: 'days that an entry of the audit log is kept, 30 to 36 500',
   KANTOR_RATE_LIMIT:
     'requests per second of one key, or of one address without a key, counted by each API process for itself; 0 to 1 000 000, 0 is no limit',
-  KANTOR_IMPORT_MIB: 'mebibytes of an archive that `POST /jobs/import` takes, 1 to 1 048 576',
   KANTOR_MEMORY_GIB:
     'a job that is estimated to need more is refused, as long as no worker has told what its device has; GiB',
   KANTOR_IMPORT_MIB: 'mebibytes of a job’s archive or of an uploaded dataset, 1 to 1 048 576',
