@@ -79,9 +79,10 @@ test('S15: a package with an install script is one that somebody looked at', () 
   expect([...new Set(found)].toSorted()).toEqual(withScripts)
 })
 
+const isElsewhere = ({ os = ['linux'], cpu = ['x64'], libc = ['glibc'] }: Locked) =>
+  !os.includes('linux') || !cpu.includes('x64') || !libc.includes('glibc')
+
 test('S15: whatever is installed on the platform that we support has a hash', () => {
-  const isElsewhere = ({ os = ['linux'], cpu = ['x64'], libc = ['glibc'] }: Locked) =>
-    !os.includes('linux') || !cpu.includes('x64') || !libc.includes('glibc')
   const bare = Object.entries(packages).filter(
     ([path, one]) =>
       path.startsWith('node_modules/') && !one.link && !one.integrity && !(one.optional && isElsewhere(one)),

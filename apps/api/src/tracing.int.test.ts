@@ -31,6 +31,8 @@ afterAll(async () => {
 const traceId = 'c0ffee00c0ffee00c0ffee00c0ffee00'
 const theirs = `00-${traceId}-1234567890abcdef-01`
 
+const named = (name: string) => collector.spans.filter((span) => span.name === name)
+
 test('a job carries the trace of the request that submitted it to the dispatcher and to whoever claims it', async () => {
   const headers = { traceparent: theirs, 'x-request-id': 'req-7' }
   const made = await rig.ask({ method: 'POST', url: '/jobs', headers, payload: aBody() })
@@ -58,7 +60,6 @@ test('a job carries the trace of the request that submitted it to the dispatcher
   const claim = await claimJob(rig.db, { jobId: id, workerId: 'w', leaseSeconds: 60 })
   await tracing.close()
 
-  const named = (name: string) => collector.spans.filter((span) => span.name === name)
   const [submitted] = named('POST /jobs')
   expect(submitted).toMatchObject({ service: 'kantor-api', traceId, parentSpanId: '1234567890abcdef', failed: false })
   expect(submitted!.attributes).toMatchObject({

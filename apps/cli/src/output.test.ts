@@ -16,6 +16,7 @@ const hostile = [
 describe('S9: what others named', () => {
   test.each(hostile)('%j reaches the terminal as text', (text) => {
     for (const shown of [harmless(text), onOneLine(text), table(['NAME'], [[text]])]) {
+      // oxlint-disable-next-line no-control-regex -- they are what is looked for
       expect(shown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/)
       expect(JSON.parse(`"${shown.replace('NAME\n', '')}"`)).toBe(text)
     }

@@ -6,6 +6,7 @@ const plain = process.env['NO_COLOR'] || process.argv.includes('--no-color')
 export const paint = pc.createColors(process.stderr.isTTY && !plain)
 
 /** Control characters but tab and line feed, and those that reorder what stands around them: names and messages of others may hold them. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
 const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 

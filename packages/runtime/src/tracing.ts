@@ -1,9 +1,9 @@
 import type { Env } from './env.js'
 
 /** Plain values; what is undefined is left out. */
-export type SpanAttributes = Record<string, string | number | boolean | undefined>
+type SpanAttributes = Record<string, string | number | boolean | undefined>
 
-export interface StartSpan {
+interface StartSpan {
   /** `server` answers a request; a `producer` writes what a `consumer`, perhaps another process, takes up later. */
   kind: 'server' | 'producer' | 'consumer'
   /** The `traceparent` (W3C Trace Context) of what led here; anything else begins a trace of its own. */

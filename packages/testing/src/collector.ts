@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 
-export interface CollectedSpan {
+interface CollectedSpan {
   service: string
   name: string
   traceId: string
