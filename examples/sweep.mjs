@@ -5,7 +5,7 @@
 //   node examples/sweep.mjs --grid optimizer.generatorLearningRate=1e-4,2e-4 --grid model.latentSize=16,64 --steps 200
 //   node examples/sweep.mjs --json                  one document on stdout instead of the table
 //
-// Jobs are ranked by the median of their last Wasserstein estimates, smallest first. An estimate is a distance times a constant that the
+// The trials are ranked by the median of their last Wasserstein estimates, smallest first. An estimate is a distance times a constant that the
 // clip and the critic's shape decide, and a lazy critic understates it: rank only jobs with the same critic, clip and schedule, and
 // search what the generator has.
 import { parseArgs } from 'node:util'
@@ -35,12 +35,12 @@ const base = options.base
     }
 if (options.steps) base.spec.budget = { generatorSteps: Number(options.steps) }
 
-const axes = (options.grid ?? ['optimizer.generatorLearningRate=5e-5,2e-4', 'model.generatorFilters=8,16']).map(
-  (axis) => {
+const parameters = Object.fromEntries(
+  (options.grid ?? ['optimizer.generatorLearningRate=5e-5,2e-4', 'model.generatorFilters=8,16']).map((axis) => {
     const [key, list] = axis.split('=')
     if (!key || !list) fail(`--grid ${axis}: write key=value,value`)
-    return { key, values: list.split(',').map(readValue) }
-  },
+    return [key, { values: list.split(',').map(readValue) }]
+  }),
 )
 
 const note = (line) => process.stderr.write(`${line}\n`)
@@ -70,88 +70,38 @@ async function api(path, body) {
   return fail(`${response.status} ${reply.detail ?? ''}${fields.join('')}`)
 }
 
-/** Every combination of one value per axis. */
-function combinations([axis, ...rest]) {
-  if (!axis) return [{}]
-  return axis.values.flatMap((value) => combinations(rest).map((others) => ({ [axis.key]: value, ...others })))
-}
-
-/** A copy of the base spec with each dotted key set. An optimizer's rates need its kind beside them. */
-function specWith(choice) {
-  const spec = structuredClone(base.spec)
-  for (const [key, value] of Object.entries(choice)) {
-    const parts = key.split('.')
-    const last = parts.pop()
-    const target = parts.reduce((node, part) => (node[part] ??= {}), spec)
-    target[last] = value
-  }
-  if (spec.optimizer) spec.optimizer.kind ??= 'rmsprop'
-  if (spec.objective) spec.objective.kind ??= 'wgan-clip'
-  return spec
-}
-
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length / 2
-  return sorted.length ? (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2 : null
-}
-
-const over = new Set(['succeeded', 'failed', 'cancelled', 'stopped'])
-
-/** The whole grid in one request: all of its jobs come into being, or none. */
-async function submit(choices) {
-  const jobs = choices.map((choice) => ({
-    ...base,
-    name: `sweep ${Object.values(choice).join(' / ')}`,
-    tags: { ...base.tags, sweep: 'grid' },
-    spec: specWith(choice),
-  }))
-  const { items } = await api('/jobs/batch', { jobs })
-  for (const { id, name } of items) note(`${id}  ${name}`)
-  return items.map(({ id, state }, index) => ({ id, choice: choices[index], state }))
-}
-
-async function wait(trials) {
+/** Until every trial is over. */
+async function wait({ id, trials }) {
   let said = ''
   for (;;) {
-    for (const trial of trials.filter(({ state }) => !over.has(state))) {
-      const job = await api(`/jobs/${trial.id}`)
-      Object.assign(trial, { state: job.state, step: job.progress?.step ?? 0 })
-    }
-    const done = trials.filter(({ state }) => over.has(state)).length
-    const line = `${done}/${trials.length} over; ${trials.map(({ state, step }) => `${state} ${step ?? 0}`).join(', ')}`
+    const { state, counts } = await api(`/sweeps/${id}`)
+    const some = Object.entries(counts).filter(([, count]) => count > 0)
+    const line = `${trials} trials: ${some.map(([name, count]) => `${count} ${name}`).join(', ')}`
     if (line !== said) note(line)
     said = line
-    if (done === trials.length) return
+    if (state === 'finished') return
     await sleep(1000)
   }
 }
 
-async function measure(trial) {
-  const curve = await api(`/jobs/${trial.id}/curve?metrics=w_estimate&maxPoints=5000`)
-  const points = (curve.series.w_estimate?.mean ?? []).filter((value) => value !== null)
-  return { ...trial, wEstimate: median(points.slice(-50)) }
-}
-
-const trials = await submit(combinations(axes))
-await wait(trials)
-const measured = await Promise.all(trials.map(measure))
-
-// A job that did not succeed has no rank, however good its curve looked.
-const score = ({ state, wEstimate }) => (state === 'succeeded' && wEstimate !== null ? wEstimate : Infinity)
-const ranked = measured.toSorted((a, b) => score(a) - score(b)).map((trial, index) => ({ rank: index + 1, ...trial }))
+// The whole grid in one request: all of its jobs come into being, or none.
+const sweep = await api('/sweeps', { name: 'sweep', ...base, search: { kind: 'grid', parameters } })
+note(`${options.url}/ui/sweeps/${sweep.id}`)
+await wait(sweep)
+const { items } = await api(`/sweeps/${sweep.id}/trials?sort=best&limit=1000`)
+const ranked = items.map(({ value, ...trial }, index) => ({ rank: index + 1, ...trial, wEstimate: value }))
 
 if (options.json) {
-  console.log(JSON.stringify({ trials: ranked }, null, 2))
+  console.log(JSON.stringify({ sweepId: sweep.id, trials: ranked }, null, 2))
 } else {
-  const keys = axes.map(({ key }) => key)
+  const keys = Object.keys(parameters)
   const head = ['rank', 'w_estimate', ...keys, 'state', 'id']
   const rows = ranked.map((trial) => [
     trial.rank,
     trial.wEstimate === null ? '–' : trial.wEstimate.toFixed(5),
-    ...keys.map((key) => trial.choice[key]),
+    ...keys.map((key) => trial.parameters[key]),
     trial.state,
-    trial.id,
+    trial.jobId,
   ])
   const widths = head.map((title, column) =>
     Math.max(...[title, ...rows.map((row) => row[column])].map((cell) => String(cell).length)),

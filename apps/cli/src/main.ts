@@ -9,6 +9,7 @@ import { job } from './commands/job.js'
 import { key } from './commands/key.js'
 import { paper } from './commands/paper.js'
 import { parity } from './commands/parity.js'
+import { sweep } from './commands/sweep.js'
 import { task } from './commands/task.js'
 import { up } from './commands/up.js'
 import { usage } from './commands/usage.js'
@@ -39,6 +40,7 @@ for (const command of [
   up,
   demo,
   job,
+  sweep,
   checkpoint,
   task,
   dataset,

@@ -104,6 +104,60 @@ export const previewBytesQuery = (id: string, version: string) =>
     structuralSharing: false,
   })
 
+export const sweepsQuery = infiniteQueryOptions({
+  queryKey: ['sweeps'],
+  queryFn: ({ pageParam, signal }) =>
+    api().listSweeps({ query: { limit: '50', ...(pageParam && { cursor: pageParam }) }, signal }),
+  initialPageParam: '',
+  getNextPageParam: (page) => page.nextCursor,
+  placeholderData: keepPreviousData,
+  refetchInterval: ({ state }) => {
+    if (settled(state.error)) return false
+    const pages = state.data?.pages ?? []
+    const alive = pages.some(({ items }) => items.some((sweep) => sweep.state !== 'finished'))
+    return (alive ? 2 * LIVE : IDLE) * Math.max(1, pages.length)
+  },
+})
+
+export const sweepQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['sweep', id],
+    queryFn: ({ signal }) => api().getSweep({ params: { id }, signal }),
+    refetchInterval: ({ state }) => (state.data?.state === 'finished' || settled(state.error) ? false : 2 * LIVE),
+  })
+
+/** All of them: a sweep has 1000 at most. */
+export const trialsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['trials', id],
+    queryFn: ({ signal }) => api().listTrials({ params: { id }, query: { limit: 1000 }, signal }),
+    refetchInterval: ({ state }) => {
+      const over = state.data?.items.every((trial) => isTerminal(trial.state)) ?? false
+      return over || settled(state.error) ? false : 2 * LIVE
+    },
+  })
+
+export interface TrialCurvesView {
+  /** Up to 100, of one scale. */
+  jobIds: string[]
+  /** Generator steps, both included; null shows all of them. */
+  range: { from: number; to: number } | null
+  /** Some of them still grow. */
+  live: boolean
+}
+
+export const trialCurvesQuery = ({ jobIds, range, live }: TrialCurvesView) =>
+  queryOptions({
+    queryKey: ['trial curves', jobIds.toSorted().join(' '), range?.from ?? null, range?.to ?? null, live],
+    queryFn: ({ signal }) =>
+      api().queryCurves({ body: { jobIds, smooth: 'median:101', maxPoints: 500, ...range }, signal }),
+    enabled: jobIds.length > 0,
+    // A deep comparison of thousands of numbers would cost more than the drawing.
+    structuralSharing: false,
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => (live && !settled(state.error) ? IDLE : false),
+  })
+
 export interface CurveView {
   id: string
   metrics: readonly SeriesName[]

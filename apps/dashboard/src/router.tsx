@@ -6,6 +6,8 @@ import { Shell } from './frame/shell.js'
 import { JobPage } from './job/job-page.js'
 import { JobsPage } from './jobs/jobs-page.js'
 import { parseGroups } from './jobs/state-groups.js'
+import { SweepPage } from './sweep/sweep-page.js'
+import { SweepsPage } from './sweeps/sweeps-page.js'
 import { WorkersPage } from './workers/workers-page.js'
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
@@ -30,6 +32,17 @@ const job = createRoute({
   },
 })
 
+const sweeps = createRoute({ getParentRoute: () => root, path: '/sweeps', component: SweepsPage })
+
+const sweep = createRoute({
+  getParentRoute: () => root,
+  path: '/sweeps/$sweepId',
+  component: function KeyedSweepPage() {
+    const { sweepId } = sweep.useParams()
+    return <SweepPage key={sweepId} sweepId={sweepId} />
+  },
+})
+
 const workers = createRoute({ getParentRoute: () => root, path: '/workers', component: WorkersPage })
 
 const datasets = createRoute({ getParentRoute: () => root, path: '/datasets', component: DatasetsPage })
@@ -44,7 +57,7 @@ const dataset = createRoute({
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([jobs, job, datasets, dataset, workers]),
+  routeTree: root.addChildren([jobs, job, sweeps, sweep, datasets, dataset, workers]),
   basepath: '/ui',
   scrollRestoration: true,
 })

@@ -137,6 +137,7 @@ export { TrialListQuery, TrialSort } from './sweep-routes.js'
 export {
   CreateSweep,
   type CreateSweepInput,
+  lintSweep,
   MAX_TRIALS,
   Sweep,
   SweepObjective,

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { Checkpoint } from './artifacts.js'
 import { SeriesName } from './curve.js'
-import { about, Job, JobState } from './job.js'
+import { comparedKeys } from './curves-query.js'
+import { about, Job, JobState, Lint } from './job.js'
 import { isObject, JobSpecInput, layer, Preset } from './job-spec.js'
 import { Configuration, Search } from './search.js'
 import { nestPaths } from './spec-paths.js'
@@ -114,9 +115,27 @@ export const Sweep = z
     trials: z.int(),
     /** Trials by the state of their job. */
     counts: z.record(JobState, z.int()),
+    /** What makes the ranking say little. */
+    lint: z.array(Lint),
     /** By the objective, of those that neither failed nor were cancelled. Told by GET of one sweep. */
     best: Trial.nullable().optional(),
     createdAt: z.iso.datetime(),
   })
   .meta({ id: 'Sweep' })
 export type Sweep = z.infer<typeof Sweep>
+
+/**
+ * Searched keys that set the scale of a critic's scores, and so of every series: among trials that differ in one of them a lower estimate
+ * is no smaller distance.
+ */
+export const lintSweep = ({ parameters }: Search): Lint[] =>
+  Object.keys(parameters)
+    .filter((path) => comparedKeys.some((key) => `/${path.replaceAll('.', '/')}/`.startsWith(`${key}/`)))
+    .map((path) => ({
+      code: 'ranks-other-scales',
+      pointer: `/search/parameters/${path}`,
+      message:
+        'trials that differ in this have estimates of different scales: compare those that share it, and look at samples',
+      citation: null,
+      suggestion: null,
+    }))

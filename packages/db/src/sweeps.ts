@@ -3,6 +3,7 @@ import {
   isOwned,
   isTerminal,
   JobState,
+  lintSweep,
   type MovingVerb,
   moves,
   Sweep,
@@ -92,7 +93,13 @@ export async function trialsFor(db: Database, sweepId: string, verb: MovingVerb)
 /** Its spec and search are not checked again: they may break a rule that came later, and must stay readable. */
 function toSweep({ spec, search, ...row }: SweepRow): Sweep {
   const counts = Object.fromEntries(JobState.options.map((state) => [state, row.counts[state] ?? 0])) as Sweep['counts']
-  const sweep = Checked.parse({ ...row, state: stateOf(counts), counts, createdAt: row.createdAt.toISOString() })
+  const sweep = Checked.parse({
+    ...row,
+    state: stateOf(counts),
+    counts,
+    lint: lintSweep(search),
+    createdAt: row.createdAt.toISOString(),
+  })
   return { ...sweep, spec, search }
 }
 const Checked = Sweep.omit({ spec: true, search: true })

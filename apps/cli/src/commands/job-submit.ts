@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { text } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { Failure } from '../failure.js'
 import { note, print, printJson } from '../output.js'
+import { readJson } from '../read-json.js'
 import { connect } from '../settings.js'
 import { follow } from '../watch.js'
 import { findingLine, planTable } from './plan-table.js'
@@ -67,23 +66,4 @@ async function submitBatch(jobs: unknown[], options: Options, command: Command):
   note(`${created.items.length} jobs are queued: ${url}/ui/`)
   if (options.json) return printJson(created)
   for (const { id } of created.items) print(id)
-}
-
-async function readJson(file: string): Promise<object | unknown[]> {
-  const name = file === '-' ? 'stdin' : file
-  const content = await (file === '-' ? text(process.stdin) : readFile(file, 'utf8')).catch((error: unknown) => {
-    throw new Failure('notFound', `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  })
-  if (content.trim() === '') throw new Failure('usage', `${name} is empty: it must hold the JSON body of a job`)
-  let body: unknown
-  try {
-    body = JSON.parse(content)
-  } catch (error) {
-    throw new Failure('usage', `${name} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
-  }
-  if (typeof body === 'object' && body !== null) return body
-  throw new Failure(
-    'usage',
-    `${name} must hold a JSON object, such as {"spec": {"dataset": "mnist"}}, or a list of them`,
-  )
 }

@@ -2,7 +2,7 @@
 import { type Client, ClientError } from '@kantor/client'
 import { type ForkJob, type Job, PauseCheckpoint } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { wholeNumber } from '../arguments.js'
+import { change, wholeNumber } from '../arguments.js'
 import { Failure } from '../failure.js'
 import { note, print, printJson } from '../output.js'
 import { connect } from '../settings.js'
@@ -82,26 +82,6 @@ const fork = () =>
       change,
       {},
     )
-
-/** `a.b=1` into `{a: {b: 1}}`; what is not JSON is text. */
-function change(given: string, before: Record<string, unknown>): Record<string, unknown> {
-  const [, path = '', text = ''] = /^([A-Za-z][\w.]*)=(.*)$/s.exec(given) ?? []
-  if (path === '') throw new InvalidArgumentError('It must read key=value, such as batchSize=32.')
-  const keys = path.split('.')
-  const last = keys.pop()!
-  let at = before
-  for (const key of keys) at = (at[key] ??= {}) as Record<string, unknown>
-  at[last] = parsed(text)
-  return before
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
 
 interface SetFlags extends Flags {
   name?: string

@@ -1,6 +1,6 @@
 import { HealthState, isTerminal, type Job, JobSort, JobState } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { wholeNumber } from '../arguments.js'
+import { states, wholeNumber } from '../arguments.js'
 import { duration, figure, note, print, printJson, table } from '../output.js'
 import { connect } from '../settings.js'
 import { follow } from '../watch.js'
@@ -92,12 +92,6 @@ const row = (one: Job): string[] => [
   isTerminal(one.state) ? '–' : duration(one.progress?.etaSeconds),
   one.createdAt.slice(0, 19).replace('T', ' '),
 ]
-
-function states(value: string): JobState[] {
-  const parsed = JobState.array().safeParse(value.split(','))
-  if (!parsed.success) throw new InvalidArgumentError(`States are: ${JobState.options.join(', ')}.`)
-  return parsed.data
-}
 
 function healthStates(value: string): HealthState[] {
   const parsed = HealthState.array().safeParse(value.split(','))

@@ -67,6 +67,15 @@ export function lineOptions(palette: Palette, colours: readonly (keyof Palette)[
   return { ...shared(palette, {}), series: [{}, ...lines] }
 }
 
+/** Columns: step, then one per trial. The best line stands out. */
+export function overlayOptions(palette: Palette, numLines: number, best: number): ChartOptions {
+  const quiet: uPlot.Series = { stroke: palette['estimate-band'], width: 1.5, points: { show: fewPoints } }
+  const lines = Array.from({ length: numLines }, (_, index) =>
+    index === best ? { ...quiet, stroke: palette.estimate, width: 2.25 } : quiet,
+  )
+  return { ...shared(palette, {}), series: [{}, ...lines] }
+}
+
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- an ambient const enum, which isolated modules cannot read
 const logScale: uPlot.Scale = { distr: 3, log: 10, range: logRange }
 

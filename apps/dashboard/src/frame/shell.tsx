@@ -22,6 +22,9 @@ export function Shell() {
             <span>Kantor</span>
           </Link>
           <nav className={styles['links']} aria-label="Service">
+            <Anchor component={Link} to="/sweeps" size="sm" c="dimmed">
+              Sweeps
+            </Anchor>
             <Anchor component={Link} to="/datasets" size="sm" c="dimmed">
               Datasets
             </Anchor>

@@ -1,7 +1,7 @@
-import type { JobState } from '@kantor/contracts'
+import type { JobState, SweepState } from '@kantor/contracts'
 import styles from './state-mark.module.css'
 
-const tones: Record<JobState, string> = {
+const tones: Record<JobState | SweepState, string> = {
   queued: 'waiting',
   starting: 'active',
   running: 'active',
@@ -13,10 +13,11 @@ const tones: Record<JobState, string> = {
   cancelled: 'over',
   succeeded: 'good',
   failed: 'bad',
+  finished: 'good',
 }
 
 /** A state as a dot and a word; the dot breathes while something happens. */
-export function StateMark({ state }: { state: JobState }) {
+export function StateMark({ state }: { state: JobState | SweepState }) {
   return (
     <span className={styles['mark']} data-tone={tones[state]} data-state={state}>
       <span className={styles['dot']} aria-hidden />

@@ -35,6 +35,14 @@ export function JobHead({ job }: { job: Job }) {
         </p>
       )}
       {job.waiting && <p className={styles['reason']}>{whyWaits(job.waiting)}</p>}
+      {job.sweepId !== null && (
+        <p className={styles['reason']}>
+          Trial {job.trial} of{' '}
+          <Link to="/sweeps/$sweepId" params={{ sweepId: job.sweepId }} className={styles['origin']}>
+            sweep {job.sweepId.slice(-8)}
+          </Link>
+        </p>
+      )}
       {job.startFrom && (
         <p className={styles['reason']}>
           Started from a checkpoint of{' '}

@@ -2,11 +2,11 @@ import type { Lint } from '@kantor/contracts'
 import { Section } from '../frame/notices.js'
 import styles from './lint-panel.module.css'
 
-/** What the service thinks of the spec; nothing is shown when it has nothing to say. */
-export function LintPanel({ lint }: { lint: Lint[] }) {
+/** What the service thinks of the spec, or the search; nothing is shown when it has nothing to say. */
+export function LintPanel({ lint, title = 'Advice on this spec' }: { lint: Lint[]; title?: string }) {
   if (lint.length === 0) return null
   return (
-    <Section title="Advice on this spec">
+    <Section title={title}>
       <ul className={styles['list']}>
         {lint.map(({ code, pointer, message, citation, suggestion }) => (
           <li key={`${code} ${pointer}`}>
