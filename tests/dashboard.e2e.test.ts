@@ -222,6 +222,50 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     await page.getByRole('heading', { name: 'before the eyes' }).waitFor()
   })
 
+  test('a sweep lists its trials by rank and by any column, and lays their curves over each other', async () => {
+    const { spec } = smallJob(20, 10)
+    const parameters = { 'optimizer.generatorLearningRate': { values: [1e-4, 2e-4] } }
+    const body = { name: 'two rates', spec, search: { kind: 'grid' as const, parameters } }
+    const { id } = await stack.client.createSweep({ body })
+    await page.getByRole('link', { name: 'Sweeps' }).click()
+    await page.getByRole('link', { name: 'two rates' }).click()
+    await page.getByText('finished').waitFor()
+
+    const rows = page.getByRole('region', { name: 'Trials' }).last().locator('tbody tr')
+    const { best } = await stack.client.getSweep({ params: { id } })
+    expect(
+      await until(
+        () => rows.first().textContent(),
+        (text) => text?.includes('succeeded') ?? false,
+      ),
+    ).toContain(`#${best!.trial}`)
+    for (const [rate, direction] of [
+      ['0.0001', 'ascending'],
+      ['0.0002', 'descending'],
+    ]) {
+      await page.getByRole('button', { name: 'generatorLearningRate' }).click()
+      const head = page.getByRole('columnheader', { name: 'generatorLearningRate' })
+      expect(await head.getAttribute('aria-sort')).toBe(direction)
+      expect(await rows.first().textContent()).toContain(rate)
+    }
+    await page.getByRole('application', { name: /estimates of the trials/ }).waitFor()
+    await page.getByText('2 of 2 trials').waitFor()
+    await until(
+      () => drawnPixels(page),
+      (pixels) => pixels > 100,
+    )
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width: 380, height: 900 })
+      await sleep(500)
+      expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(380)
+      await shoot(`sweep-narrow-${colorScheme}`)
+    }
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await page.emulateMedia({ colorScheme: 'light' })
+    await shoot('sweep')
+  })
+
   test('nothing was complained about in the console or by the policy', () => {
     expect(complaints).toEqual([])
   })

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Checkpoint, CreatedWebhook, Job, JobPlan, Task, Worker } from '@kantor/contracts'
+import type { Checkpoint, CreatedWebhook, Job, JobPlan, Sweep, Task, Trial, Worker } from '@kantor/contracts'
 import { repoRoot } from '@kantor/runtime'
 import { probeTensorFlow } from './doctor/probe-tensorflow.js'
 import type { StackFile } from './stack/stack-file.js'
@@ -241,6 +241,36 @@ describe('kantor up', () => {
 
       expect({ code: shell.code, numLines: lines.length }).toEqual({ code: 0, numLines: 5 })
       expect(estimates).toEqual(estimates.toSorted((a, b) => a - b))
+    },
+    180_000,
+  )
+
+  testWithTensorFlow(
+    'a sweep is submitted as a grid, followed to its end, ranked and told',
+    async () => {
+      const file = join(dataDir, 'base.json')
+      await writeFile(file, aJob(3))
+      const grid = ['--grid', 'optimizer.generatorLearningRate=1e-4,2e-4', '--set', 'batchSize=8', '--max-running', '1']
+      const submitted = await kantor(['sweep', 'submit', file, ...grid, '--wait', '--json'])
+      const sweep = JSON.parse(submitted.stdout) as Sweep
+      const { items } = JSON.parse(
+        (await kantor(['sweep', 'trials', sweep.id, '--sort', 'best', '--json'])).stdout,
+      ) as {
+        items: Trial[]
+      }
+
+      expect(submitted.code).toBe(0)
+      expect(submitted.stderr).toMatch(/2 of 2 over, 0 at work; best #[12]/)
+      expect(sweep).toMatchObject({ name: 'tiny', state: 'finished', maxRunning: 1, spec: { batchSize: 8 } })
+      expect(items[0]).toMatchObject({ trial: sweep.best!.trial, state: 'succeeded', step: 3, metricsStep: 3 })
+      expect(items[0]!.value).toBeLessThanOrEqual(items[1]!.value!)
+      expect((await kantor(['sweep', 'list'])).stdout).toMatch(new RegExp(`${sweep.id} +tiny +finished`))
+      expect(await kantor(['sweep', 'cancel', sweep.id])).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining('finished'),
+      })
+      expect(await kantor(['sweep', 'resume', sweep.id])).toMatchObject({ code: 5 })
+      expect(await kantor(['sweep', 'show', anId])).toMatchObject({ code: 3 })
     },
     180_000,
   )
