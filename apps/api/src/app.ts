@@ -29,6 +29,7 @@ import { jobRoutes } from './routes/jobs.js'
 import { logRoutes } from './routes/logs.js'
 import { outletRoutes } from './routes/outlets.js'
 import { sweepRoutes } from './routes/sweeps.js'
+import { qualityRoutes } from './routes/quality.js'
 import { taskRoutes } from './routes/tasks.js'
 import { usageRoutes } from './routes/usage.js'
 import { webhookRoutes } from './routes/webhooks.js'
@@ -93,6 +94,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   sweepRoutes(app)
   archiveRoutes(app, deps)
   taskRoutes(app, deps)
+  qualityRoutes(app, deps)
   usageRoutes(app)
   webhookRoutes(app, deps)
   alertRoutes(app)

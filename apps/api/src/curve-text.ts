@@ -1,6 +1,6 @@
 import type { CurveReply, CurveSeries } from '@kantor/contracts'
 
-const columns = ['last', 'min', 'max', 'mean', 'n', 'bad', 'nan', 'posInf', 'negInf', 'smooth', 'at'] as const
+const columns = ['last', 'min', 'max', 'mean', 'n', 'bad', 'nan', 'posInf', 'negInf', 'smooth', 'at', 'floor'] as const
 type Cell = string | number | null
 type Line = Record<'series' | 'attempt' | 'x' | (typeof columns)[number], Cell>
 
@@ -30,6 +30,7 @@ function* linesOfSeries(series: string, attempt: number | null, found: CurveSeri
       negInf,
       smooth: found.smooth?.[i] ?? null,
       at: found.at?.[i] ?? null,
+      floor: found.floor?.[i] ?? null,
     }
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '@kantor/contracts'
 import { type Database, listDatasets, type NewJob, type NewTrial, resolveDataset } from '@kantor/db'
 import { type DeviceLimits, exceedsDevice, wouldExceedDevice } from './device-limit.js'
+import { evaluationMisfits } from './evaluation-misfits.js'
 import { exceedsBudget } from './job-budget.js'
 import { lintJob } from './lint/lint-job.js'
 import { modelMisfits } from './model-misfits.js'
@@ -71,6 +72,8 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
     }
     if (dataset.numImages - body.spec.heldOut < body.spec.batchSize)
       errors.push(under(pointer, datasetTooSmall(dataset, body.spec)))
+    const unmeasured = body.spec.evaluation ? evaluationMisfits(body.spec.evaluation, dataset, '/spec/evaluation') : []
+    errors.push(...unmeasured.map((fault) => under(pointer, fault)))
     errors.push(...modelMisfits(body.spec.model, dataset).map((fault) => under(pointer, fault)))
     const spec: JobSpec = {
       ...body.spec,

@@ -1,5 +1,5 @@
 import { type Client, ClientError, createClient, mergeCurve } from '@kantor/client'
-import { type CurveReply, isTerminal, type Job, type JobState, type SeriesName } from '@kantor/contracts'
+import { type CurveReply, type CurveSeriesName, isTerminal, type Job, type JobState } from '@kantor/contracts'
 import {
   infiniteQueryOptions,
   keepPreviousData,
@@ -160,7 +160,7 @@ export const trialCurvesQuery = ({ jobIds, range, live }: TrialCurvesView) =>
 
 export interface CurveView {
   id: string
-  metrics: readonly SeriesName[]
+  metrics: readonly CurveSeriesName[]
   /** Generator steps, both included; null shows the whole curve. */
   range: { from: number; to: number } | null
 }

@@ -1,4 +1,4 @@
-import { type CurveReply, type CurveSeries, type SeriesName, seriesNames } from '@kantor/contracts'
+import { type CurveReply, type CurveSeries, CurveSeriesName } from '@kantor/contracts'
 
 type Columns = Required<Omit<CurveSeries, 'nonFinite'>>
 type NonFinite = NonNullable<CurveSeries['nonFinite']>
@@ -12,6 +12,7 @@ const columnNames = [
   'bad',
   'smooth',
   'at',
+  'floor',
 ] as const satisfies (keyof CurveSeries)[]
 
 /**
@@ -21,8 +22,8 @@ const columnNames = [
 export function mergeCurve(held: CurveReply | null, reply: CurveReply): CurveReply {
   if (held === null || held.resolution !== reply.resolution || held.jobId !== reply.jobId) return reply
   const keepBelow = reply.reset?.fromStep ?? Infinity
-  const series: Partial<Record<SeriesName, CurveSeries>> = {}
-  for (const name of seriesNames) {
+  const series: Partial<Record<CurveSeriesName, CurveSeries>> = {}
+  for (const name of CurveSeriesName.options) {
     const before = held.series[name]
     const after = reply.series[name]
     const merged = mergeSeries(before && cut(before, keepBelow), after)

@@ -1,4 +1,4 @@
-import { type CurveReply, isTerminal, type Job, type SeriesName } from '@kantor/contracts'
+import { type CurveReply, isTerminal, type Job, type CurveSeriesName } from '@kantor/contracts'
 import { ClientError } from './client-error.js'
 import type { Client } from './client.js'
 import { mergeCurve } from './merge-curve.js'
@@ -9,7 +9,7 @@ export interface WatchOptions {
   intervalMs?: number
   /** How long the API may be away before the watch gives up; default 30 000. */
   patienceMs?: number
-  metrics?: readonly SeriesName[]
+  metrics?: readonly CurveSeriesName[]
   maxPoints?: number
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { diagnosticCatalogue, type Diagnostics, runtimeCatalogue } from './diagnostics.js'
+import { MetricSeriesName, metricSeriesNames } from './quality.js'
 import { wholeNumber } from './strings.js'
 
 /** What every point has, in the authors' sign (the stored critic D is −f). */
@@ -19,6 +20,14 @@ export const seriesNames = Object.keys(seriesCatalogue) as SeriesName[]
 /** What the same run gives again to the bit, where bits are promised: all but the clock's. */
 export const reproducibleNames = seriesNames.filter((name) => !(name in runtimeCatalogue))
 export const SeriesName = z.enum(seriesNames as [SeriesName, ...SeriesName[]])
+
+/** What can be asked of a curve: what every generator step gives, and what was measured of checkpoints. */
+export const CurveSeriesName = z.enum([...seriesNames, ...metricSeriesNames] as [
+  SeriesName | MetricSeriesName,
+  ...(SeriesName | MetricSeriesName)[],
+])
+export type CurveSeriesName = z.infer<typeof CurveSeriesName>
+export const isMetricSeries = (name: string): name is MetricSeriesName => MetricSeriesName.safeParse(name).success
 
 /** One row per generator step: the last critic step's values, from its forward pass before its update. */
 export interface CurvePoint {
@@ -56,6 +65,8 @@ export const CurveSeries = z.object({
   smooth: z.array(z.number().nullable()).optional(),
   /** The newest point on the axis that `x` asked for: critic steps done, or seconds since the job began (null where nobody noted it). */
   at: z.array(z.number().nullable()).optional(),
+  /** Of a metric: the same of other real images, at each checkpoint. */
+  floor: z.array(z.number().nullable()).optional(),
   /** What the non-finite points of the buckets that have any are; absent when every point is finite. */
   nonFinite: z.array(z.object({ x: z.int(), nan: z.int(), posInf: z.int(), negInf: z.int() })).optional(),
 })
@@ -92,7 +103,10 @@ export const CurveReply = z
     complete: z.boolean(),
     /** Throw away every bucket from this step on before merging: a resumed attempt rolled back, or the resolution changed. */
     reset: z.object({ fromStep: z.int() }).nullable(),
-    series: z.partialRecord(SeriesName, CurveSeries),
+    /**
+     * Of a `metric.…` each entry is one checkpoint at its own step, the list is whole in every reply, and no `smooth` or `agg` applies.
+     */
+    series: z.partialRecord(CurveSeriesName, CurveSeries),
     /** With `attempts=all`: what gave way to later attempts, whole in every reply. */
     superseded: z.array(z.object({ attempt: z.int(), series: z.partialRecord(SeriesName, CurveSeries) })).optional(),
     marks: z.array(CurveMark),
@@ -141,7 +155,7 @@ export const CurveQuery = z.strictObject({
   metrics: z
     .string()
     .transform((list) => list.split(','))
-    .pipe(z.array(SeriesName).min(1).max(seriesNames.length))
+    .pipe(z.array(CurveSeriesName).min(1).max(CurveSeriesName.options.length))
     .default(['w_estimate', 'critic_loss', 'gen_loss']),
   from: wholeNumber(0, 1e9).optional(),
   to: wholeNumber(0, 1e9).optional(),

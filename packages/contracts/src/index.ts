@@ -31,6 +31,8 @@ export {
   CurveSeries,
   lossNames,
   reproducibleNames,
+  CurveSeriesName,
+  isMetricSeries,
   SeriesName,
   seriesCatalogue,
   seriesNames,
@@ -124,6 +126,7 @@ export {
   isFinishedTask,
   isOwnedTask,
   ownedTaskStates,
+  patientTasks,
   Task,
   TaskKind,
   type TaskParams,
@@ -158,3 +161,16 @@ export {
   WebhookDelivery,
   WebhookEvent,
 } from './webhooks.js'
+export {
+  Evaluation,
+  EvaluationPlan,
+  EvaluationRequest,
+  ExtractorKind,
+  JobMetric,
+  Measurement,
+  metricCatalogue,
+  MetricName,
+  metricNames,
+  type MetricSeriesName,
+  metricsFor,
+} from './quality.js'

@@ -5,6 +5,7 @@ import { DatasetRef } from './datasets.js'
 import { Objective } from './objectives.js'
 import { Optimizer } from './optimizers.js'
 import { Remedy } from './remedies.js'
+import { EvaluationPlan } from './quality.js'
 
 /** A stretch of generator steps that get more critic steps; 0 generator steps switches it off. */
 const Burst = (generatorSteps: number, criticSteps: number) =>
@@ -93,6 +94,8 @@ const specShape = {
         .optional(),
     })
     .prefault({}),
+  /** Quality metrics beside training; absent: none, until somebody asks for one of a checkpoint. */
+  evaluation: EvaluationPlan.optional(),
 }
 
 const seed = z.int().min(0).max(2_147_483_647)

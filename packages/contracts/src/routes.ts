@@ -14,6 +14,7 @@ import { LogQuery, LogReply } from './logs.js'
 import { outletRoutes } from './outlet-routes.js'
 import { JobPlan } from './plan.js'
 import { pointRoutes } from './point-routes.js'
+import { qualityRoutes } from './quality-routes.js'
 import { taskRoutes } from './task-routes.js'
 import { sweepRoutes } from './sweep-routes.js'
 import { usageRoutes } from './usage-routes.js'
@@ -239,6 +240,7 @@ export const routes = {
   ...pointRoutes,
   ...archiveRoutes,
   ...taskRoutes,
+  ...qualityRoutes,
   ...sweepRoutes,
   ...usageRoutes,
   ...webhookRoutes,

@@ -1,9 +1,13 @@
 // Work on a checkpoint that is not training. A new kind is one variant here, one file in `apps/worker/src/tasks`, one line in its registry.
 import { z } from 'zod'
 import { Generate, Generated } from './generate.js'
+import { Evaluation, EvaluationRequest } from './quality.js'
 
-export const TaskKind = z.enum(['verify', 'generate']).meta({ id: 'TaskKind' })
+export const TaskKind = z.enum(['verify', 'generate', 'evaluate']).meta({ id: 'TaskKind' })
 export type TaskKind = z.infer<typeof TaskKind>
+
+/** Kinds that wait until no other task does: nobody looks at the clock for them. */
+export const patientTasks = ['evaluate'] as const satisfies TaskKind[]
 
 export const TaskState = z
   .enum(['queued', 'running', 'cancelling', 'cancelled', 'succeeded', 'failed'])
@@ -81,7 +85,15 @@ const GenerateTask = z.object({
   result: Generated.nullable(),
 })
 
-export const Task = z.discriminatedUnion('kind', [VerifyTask, GenerateTask]).meta({ id: 'Task' })
+const EvaluateTask = z.object({
+  ...everyTask,
+  kind: z.literal('evaluate'),
+  params: EvaluationRequest,
+  /** Null until it has succeeded. */
+  result: Evaluation.nullable(),
+})
+
+export const Task = z.discriminatedUnion('kind', [VerifyTask, GenerateTask, EvaluateTask]).meta({ id: 'Task' })
 export type Task = z.infer<typeof Task>
 
 /** What tasks of this kind are asked for; undefined for those that are asked for nothing. */

@@ -1,5 +1,6 @@
 import type { JobState, Progress, Reason } from '@kantor/contracts'
 import type { Transaction } from './database.js'
+import { planEvaluation } from './evaluations.js'
 import { jobColumns, type OwnedJobRow } from './job-row.js'
 import { accountForPause, accountForStop } from './standing.js'
 import { moveJob } from './transition.js'
@@ -62,6 +63,7 @@ export async function endAttempt(
     ],
   )
   const moved = await moveJob(tx, job, { ...outcome, actor })
+  if (moved.state === 'succeeded' || moved.state === 'stopped') await planEvaluation(tx, job.id, 'last')
   const pauses = moved.state === 'queued' && pausingReasons.includes(outcome.reason)
   return pauses ? holdBack(tx, moved, crashes) : moved
 }

@@ -3,6 +3,7 @@ import { type Page, type PageQuery, readStepCursor, stepCursor, toPage } from '.
 import { mediansUpTo } from './curve/medians.js'
 import { insertPoints } from './curve/write.js'
 import { type Database, query, type Transaction } from './database.js'
+import { planEvaluation } from './evaluations.js'
 import { type Fence, fencedTransaction, sequencedTransaction } from './fence.js'
 import type { OwnedJobRow } from './job-row.js'
 import { noteJob } from './transition.js'
@@ -63,6 +64,7 @@ export async function addCheckpoint(db: Database, fence: Fence, checkpoint: NewC
       ],
     )
     await tx.query('UPDATE job SET crashes = 0 WHERE id = $1', [fence.jobId])
+    await planEvaluation(tx, fence.jobId, 'checkpoint')
     const { rows } = await tx.query<CheckpointRow>(
       `SELECT ${columns} FROM checkpoint WHERE job_id = $1 AND epoch = $2 AND step = $3`,
       [fence.jobId, fence.epoch, checkpoint.step],

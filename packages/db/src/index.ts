@@ -33,6 +33,7 @@ export {
 export { describeDataset, listDatasets, listDatasetVersions, registerDataset, resolveDataset } from './datasets.js'
 export { deleteJob } from './deletion.js'
 export { drawTickets, type DrawnTicket } from './dispatch.js'
+export { type ExtractorPlace, findExtractors, registerExtractor, type StoredExtractor } from './extractors.js'
 export { type Fence, FencedError, type TaskFence } from './fence.js'
 export { answerOnce, forgetReplies, type IdempotentRequest, type StoredReply } from './idempotency.js'
 export {
@@ -71,6 +72,7 @@ export {
   renewLease,
 } from './leases.js'
 export { countJobs, listJobs } from './list-jobs.js'
+export { listMetrics } from './metrics.js'
 export { assertMigrated, migrate } from './migrate.js'
 export { patchJob } from './patch-job.js'
 export { reconcile, type Reconciled, reconcileTasks } from './reconcile.js'

@@ -10,23 +10,24 @@ export type Retention = Pick<JobSpec['checkpoint'], 'keep' | 'keepEvery' | 'keep
  * The one rule. `ranked` has every checkpoint of a job with its place in each order; what this says of none of them goes. The newest good
  * one, from which the job resumes, is always first by recency, since quarantined ones come last.
  */
-const needed = `recency <= $2::int OR pinned
+const needed = `recency <= $2::int OR pinned OR awaited
   OR (NOT quarantined AND newest_of_step AND ((stretch > 0 AND place_in_stretch = 1) OR goodness <= $4::int))`
 
-const ranked = `SELECT id, key, pinned, quarantined, stretch, newest_of_step,
+const ranked = `SELECT id, key, pinned, awaited, quarantined, stretch, newest_of_step,
     row_number() OVER (ORDER BY quarantined, epoch DESC, step DESC) AS recency,
     row_number() OVER (PARTITION BY stretch, newest_of_step AND NOT quarantined ORDER BY step) AS place_in_stretch,
     row_number() OVER (PARTITION BY newest_of_step AND NOT quarantined AND value IS NOT NULL
       ORDER BY value * $6::float8, step DESC) + CASE WHEN value IS NULL THEN $4::int ELSE 0 END AS goodness
   FROM (
-    SELECT *, coalesce(step / nullif($3::int, 0), 0) AS stretch, (medians ->> $5::text)::float8 AS value,
+    SELECT *, EXISTS (SELECT 1 FROM task WHERE checkpoint_id = checkpoint.id AND kind = 'evaluate'
+        AND state IN ('queued', 'running')) AS awaited, coalesce(step / nullif($3::int, 0), 0) AS stretch, (medians ->> $5::text)::float8 AS value,
       row_number() OVER (PARTITION BY step ORDER BY quarantined, epoch DESC) = 1 AS newest_of_step
     FROM checkpoint WHERE job_id = $1
   ) AS judged`
 
 /**
  * Deletes the rows of checkpoints that nothing needs (the newest `keep`, the first of each stretch of `keepEvery` steps, the best, pinned
- * ones, those that another job starts from) and answers the keys of their objects, to be removed now: row first, object later. FencedError.
+ * ones, those that wait for their evaluation, those that another job starts from) and answers the keys of their objects, to be removed now: row first, object later. FencedError.
  */
 export async function retireCheckpoints(db: Database, fence: Fence, retention: Retention): Promise<string[]> {
   const { keep, keepEvery = 0, keepBest } = retention

@@ -1,10 +1,19 @@
 // The leases of tasks: the same rules as those of jobs, on a row of their own.
-import { ownedTaskStates, type Task, TaskKind, type TaskResult, type TaskState } from '@kantor/contracts'
+import {
+  type Measurement,
+  ownedTaskStates,
+  patientTasks,
+  type Task,
+  TaskKind,
+  type TaskResult,
+  type TaskState,
+} from '@kantor/contracts'
 import { MAX_CRASHES } from './attempts.js'
 import { checkpointIn, type Damage, quarantineIn, type StoredCheckpoint } from './checkpoints.js'
 import { type Database, query, transaction, type Transaction } from './database.js'
 import { FencedError, fencedIn, leaseOf, type TaskFence } from './fence.js'
 import type { OwnedJobRow } from './job-row.js'
+import { addMetricsIn } from './metrics.js'
 import { moveTask, taskColumns, type TaskMove, type TaskRow, toTask } from './tasks.js'
 import { lockJob } from './transition.js'
 
@@ -18,7 +27,7 @@ export interface ClaimedTask {
 }
 
 /**
- * Takes the oldest queued task, of a kind that this release knows; null when there is none. Of any number of claimers each gets another
+ * Takes the oldest queued task, of a kind that this release knows, patient kinds last; null when there is none. Of any number of claimers each gets another
  * one. A worker that is draining or unfit gets nothing.
  */
 export async function claimTask(
@@ -32,9 +41,9 @@ export async function claimTask(
        WHERE id = (
          SELECT id FROM task WHERE state = 'queued' AND kind = ANY($3)
            AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = $1 AND (draining OR unusable IS NOT NULL))
-         ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+         ORDER BY kind = ANY($4), id LIMIT 1 FOR UPDATE SKIP LOCKED
        ) RETURNING ${taskColumns}`,
-      [workerId, leaseSeconds, TaskKind.options],
+      [workerId, leaseSeconds, TaskKind.options, patientTasks],
     )
     const [row] = rows
     if (!row) return null
@@ -58,9 +67,23 @@ export async function renewTaskLease(
   return rows[0] ?? null
 }
 
+interface Measured {
+  checkpointId: string
+  measurements: readonly Measurement[]
+}
+
 export type TaskEnd =
-  /** `output`: key of the object that it made. Its checkpoint is quarantined when `damage` says what is wrong with the object. */
-  | { to: 'succeeded'; result: TaskResult; output?: string | undefined; damage?: Damage | undefined }
+  /**
+   * `output`: key of the object that it made. Its checkpoint is quarantined when `damage` says what is wrong with the object. What was measured
+   * of it joins the job's curve.
+   */
+  | {
+      to: 'succeeded'
+      result: TaskResult
+      output?: string | undefined
+      damage?: Damage | undefined
+      measured?: Measured | undefined
+    }
   /** What was asked for cannot be done, now or ever. */
   | { to: 'failed'; message: string }
   /** Handed back in good order: no crash is counted. */
@@ -69,15 +92,16 @@ export type TaskEnd =
   | { to: 'cancelled' }
 
 /**
- * Ends the claim; result, quarantine and the job's event commit together. A task that is being cancelled ends `cancelled` whatever `end`
+ * Ends the claim; result, metrics, quarantine and the job's event commit together. A task that is being cancelled ends `cancelled` whatever `end`
  * says, and the third crash ends it in `failed (poison)`. FencedError.
  */
 export async function finishTask(db: Database, fence: TaskFence, end: TaskEnd): Promise<Task> {
   const { taskId, epoch } = fence
   return transaction(db, async (tx) => {
-    const damage = end.to === 'succeeded' ? end.damage : undefined
+    const { damage, measured } = end.to === 'succeeded' ? end : {}
+    const checkpointId = damage?.id ?? measured?.checkpointId
     // Job before task, the order in which a retention or a deletion locks them.
-    const job = damage && (await jobOf(tx, damage.id))
+    const job = checkpointId === undefined ? null : await jobOf(tx, checkpointId)
     const { rows } = await tx.query<TaskRow>(`SELECT ${taskColumns} FROM task WHERE ${fenced} FOR UPDATE`, [
       taskId,
       epoch,
@@ -85,6 +109,8 @@ export async function finishTask(db: Database, fence: TaskFence, end: TaskEnd): 
     const [task] = rows
     if (!task) throw new FencedError(fence)
     const moved = await endTask(tx, task, end)
+    if (measured && job && moved.state === 'succeeded')
+      await addMetricsIn(tx, measured.checkpointId, measured.measurements)
     if (damage && job && moved.state === 'succeeded') await quarantineIn(tx, job, damage, task.workerId!)
     return toTask(moved)
   })

@@ -1,3 +1,3 @@
-export { checkpointKey, datasetKey, isArtifactKey, jobPrefix, outputKey, sampleKey } from './keys.js'
+export { checkpointKey, datasetKey, extractorKey, isArtifactKey, jobPrefix, outputKey, sampleKey } from './keys.js'
 export type { ListedObject, ObjectBody, ObjectStore, PutOptions } from './object-store.js'
 export { openStore, type StoreOptions } from './open-store.js'

@@ -22,5 +22,9 @@ export const isArtifactKey = (key: string) => /^jobs\/[^/]+\/(samples|checkpoint
 export const datasetKey = (id: string, version: string, ...parts: string[]) =>
   ['datasets', id, version, ...parts].join('/')
 
+/** A network that gives features of a dataset's images at one size. */
+export const extractorKey = (id: string, version: string, imageSize: number, kind: string, sha256: string) =>
+  datasetKey(id, version, 'extractors', `${kind}-${imageSize}-${sha256.slice(0, 16)}.safetensors`)
+
 /** Zero-padded: a listing sorts by step. */
 const stepTag = (step: number) => String(step).padStart(9, '0')

@@ -14,3 +14,6 @@ export type { Determinism, ImageSource, TrainControl, TrainEvent } from './event
 export { train, type TrainOptions } from './train.js'
 export { type ParityConfig, ParityNotSupportedError } from './parity/config.js'
 export { parityBars, type ParityErrors, type ParityResult, replayParity } from './parity/replay.js'
+export { evaluate, type EvaluateOptions } from './evaluation/evaluate.js'
+export { type Extractor, openExtractor } from './extractors/extractor.js'
+export { type LabelledImages, makeRandomExtractor, trainClassifier } from './extractors/train-classifier.js'

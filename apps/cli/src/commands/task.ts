@@ -1,7 +1,7 @@
 // `kantor task …`: work on checkpoints that is not training.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '@kantor/client'
-import { isFinishedTask, type Task, TaskState } from '@kantor/contracts'
+import { type Evaluation, isFinishedTask, MetricName, metricNames, type Task, TaskState } from '@kantor/contracts'
 import { Command, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { Failure } from '../failure.js'
@@ -19,7 +19,45 @@ export const task = (): Command =>
     .description('Work on checkpoints that is not training')
     .addCommand(list())
     .addCommand(show())
+    .addCommand(evaluate())
     .addCommand(cancel())
+
+const evaluate = () =>
+  new Command('evaluate')
+    .description('Measure the images of a checkpoint against real ones; the figures join the curve of its job')
+    .argument('<checkpoint>')
+    .addOption(new Option('--metric <name...>', 'only these').choices(metricNames))
+    .option('--images <number>', 'how many to make', wholeNumber(16, 10_000))
+    .option('--timeout <seconds>', 'stop waiting after so long; the task goes on', wholeNumber(1, 1_000_000))
+    .addOption(json())
+    .action(async (id: string, flags: EvaluateFlags, command: Command) => {
+      const { client } = await connect(command)
+      const { metric, images } = flags
+      const body = { ...(metric && { metrics: metric }), ...(images !== undefined && { images }) }
+      const over = await untilOver(client, await client.evaluateCheckpoint({ params: { id }, body }), flags.timeout)
+      if (over.state !== 'succeeded') throw new Failure('failed', describeTask(over))
+      tell(over, flags)
+    })
+
+type EvaluateFlags = Flags & { metric?: MetricName[]; images?: number; timeout?: number }
+
+const figure = (value: number) => value.toPrecision(4)
+
+function showEvaluation({ measurements, extractors, batchNorm, batchSize }: Evaluation): void {
+  const rows = measurements.map((one) => [
+    one.name,
+    figure(one.value),
+    figure(one.floor),
+    figure(one.blurred),
+    String(one.images),
+  ])
+  print(table(['METRIC', 'VALUE', 'FLOOR (REAL)', 'BLURRED REAL', 'IMAGES'], rows))
+  for (const { kind, sha256, accuracy } of extractors)
+    note(
+      `${kind} ${sha256.slice(0, 16)}${accuracy === null ? '' : `, ${(100 * accuracy).toFixed(1)} % of held-out images right`}`,
+    )
+  note(`batch norm by the statistics of each ${batchNorm === 'batch' ? `batch of ${batchSize}` : 'run'}`)
+}
 
 /** Looks at a task until it is over. Failure when that takes longer; it goes on. */
 export async function untilOver(client: Client, begun: Task, timeoutSeconds = Infinity): Promise<Task> {
@@ -74,10 +112,11 @@ const cancel = () =>
 function tell(one: Task, flags: Flags): void {
   if (flags.json) return printJson(one)
   note(describeTask(one))
-  if (one.result) note(outcomeOf(one))
+  if (one.kind === 'evaluate' && one.result) showEvaluation(one.result)
+  else if (one.kind !== 'evaluate' && one.result) note(outcomeOf(one))
 }
 
-function outcomeOf(one: Task): string {
+function outcomeOf(one: Exclude<Task, { kind: 'evaluate' }>): string {
   switch (one.kind) {
     case 'verify':
       return one.result?.intact ? 'the checkpoint is intact' : `the checkpoint is damaged: ${one.result?.fault}`

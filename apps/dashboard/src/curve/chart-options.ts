@@ -76,6 +76,18 @@ export function overlayOptions(palette: Palette, numLines: number, best: number)
   return { ...shared(palette, {}), series: [{}, ...lines] }
 }
 
+/** Columns: step, a metric of checkpoints, its floor. */
+export function metricOptions(palette: Palette): ChartOptions {
+  return {
+    ...shared(palette, {}),
+    series: [
+      {},
+      { stroke: palette.estimate, width: 2, points: { show: true, size: 5 } },
+      { stroke: palette.faded, width: 1.25, dash: [5, 5], points: { show: fewPoints } },
+    ],
+  }
+}
+
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- an ambient const enum, which isolated modules cannot read
 const logScale: uPlot.Scale = { distr: 3, log: 10, range: logRange }
 

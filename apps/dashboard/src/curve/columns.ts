@@ -1,4 +1,4 @@
-import type { CurveReply, CurveSeries, SeriesName } from '@kantor/contracts'
+import type { CurveReply, CurveSeries, CurveSeriesName, SeriesName } from '@kantor/contracts'
 
 type Column = (number | null)[]
 
@@ -13,7 +13,7 @@ export interface EstimateColumns {
 }
 
 const bare: CurveSeries = { x: [], last: [], min: [], max: [], mean: [], n: [], bad: [] }
-export const seriesOf = (curve: CurveReply, name: SeriesName): CurveSeries => curve.series[name] ?? bare
+export const seriesOf = (curve: CurveReply, name: CurveSeriesName): CurveSeries => curve.series[name] ?? bare
 
 export function estimateColumns(series: CurveSeries, logarithmic: boolean): EstimateColumns {
   const { x, min, max, smooth = x.map(() => null) } = series

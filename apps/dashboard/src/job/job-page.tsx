@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { jobQuery } from '../api.js'
 import { CurvePanel } from '../curve/curve-panel.js'
+import { MetricsPanel } from '../curve/metrics-panel.js'
 import { Failure } from '../frame/notices.js'
 import { AttemptsPanel } from './attempts-panel.js'
 import { CheckpointsPanel } from './checkpoints-panel.js'
@@ -36,6 +37,7 @@ export function JobPage({ jobId }: { jobId: string }) {
       <div className={styles['columns']}>
         <div className={styles['column']}>
           <CurvePanel job={job} chosenStep={chosenStep} />
+          <MetricsPanel job={job} />
           <div className={styles['last']}>
             <SpecPanel job={job} />
           </div>

@@ -8,7 +8,7 @@ import { outlast } from '../patience.js'
 import type { WorkerDeps } from '../run-attempt.js'
 import { Impossible, taskKinds, type TaskOutcome, type TaskWork } from './registry.js'
 
-export type TaskDeps = Omit<WorkerDeps, 'device' | 'dataDir' | 'stallSeconds'>
+export type TaskDeps = Omit<WorkerDeps, 'device' | 'stallSeconds'>
 
 /** Claims the oldest task and works on it until it is booked; null when there is none. `leave` hands it back, without a crash. */
 export async function runTask(deps: TaskDeps, leave: AbortSignal): Promise<Task['state'] | 'fenced' | null> {
@@ -49,15 +49,17 @@ export async function runTask(deps: TaskDeps, leave: AbortSignal): Promise<Task[
 /** How it ended; null when it is no longer ours. */
 async function work(
   { task, checkpoint }: ClaimedTask,
-  { store, log }: Pick<TaskWork, 'store' | 'log'>,
+  { db, store, dataDir, log }: TaskDeps,
   intent: Intent,
 ): Promise<TaskEnd | null> {
   try {
+    const signal = intent.reached('preempt')
     const run = taskKinds[task.kind] as (work: TaskWork) => Promise<TaskOutcome<TaskKind>>
-    const { result, output, fault } = await run({ task, checkpoint, store, signal: intent.reached('preempt'), log })
+    const { result, output, fault, measurements } = await run({ task, checkpoint, db, store, dataDir, signal, log })
     const damage = fault === undefined ? undefined : { id: checkpoint.id, fault }
     if (damage) log.error({ checkpointId: checkpoint.id, fault }, 'checkpoint_corrupt: quarantined')
-    return { to: 'succeeded', result, output, damage }
+    const measured = measurements && { checkpointId: checkpoint.id, measurements }
+    return { to: 'succeeded', result, output, damage, measured }
   } catch (error) {
     if (intent.current === 'lost') return null
     if (intent.current === 'cancel') return { to: 'cancelled' }

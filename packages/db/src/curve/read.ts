@@ -4,8 +4,10 @@ import {
   CurveMark,
   type CurveQuery,
   type CurveReply,
+  isMetricSeries,
   isTerminal,
   type JobState,
+  type SeriesName,
 } from '@kantor/contracts'
 import { type Database, query as ask, transaction, type Transaction } from '../database.js'
 import { readBuckets, type SeriesBuckets } from './buckets.js'
@@ -15,6 +17,7 @@ import { bucketStart, chooseRange, type CurveRange, type Span, toSpans, withTail
 import { CANDIDATES, pickPoints } from './lttb.js'
 import type { Axis } from './nodes.js'
 import { lowerBound } from './segment.js'
+import { readMetricSeries } from '../metrics.js'
 import { readSegments, widen } from './segments.js'
 import { readSuperseded } from './superseded.js'
 import { toSeries } from './to-series.js'
@@ -85,7 +88,9 @@ async function factsOf(tx: Transaction, jobId: string): Promise<CurveFacts> {
 
 async function read(tx: Transaction, jobId: string, query: CurveQuery): Promise<CurveReply> {
   const job = await factsOf(tx, jobId)
-  const { agg, metrics: names } = query
+  const { agg } = query
+  const names = query.metrics.filter((name): name is SeriesName => !isMetricSeries(name))
+  const measured = query.metrics.filter(isMetricSeries)
   const range = await rangeOf(tx, jobId, query, job.lastStep)
   const filter = query.smooth === null ? null : filterOf(query.smooth)
   if (filter !== null && !filter.stored) await assertFewPoints(tx, jobId, range)
@@ -103,7 +108,10 @@ async function read(tx: Transaction, jobId: string, query: CurveQuery): Promise<
     seq: job.seq,
     complete: isTerminal(job.state),
     reset,
-    series: Object.fromEntries([...series].map(([name, found]) => [name, toSeries(shown(found), options)])),
+    series: {
+      ...Object.fromEntries([...series].map(([name, found]) => [name, toSeries(shown(found), options)])),
+      ...(measured.length > 0 && (await readMetricSeries(tx, jobId, measured, range))),
+    },
     ...(query.attempts === 'all' && { superseded: await readSuperseded(tx, jobId, { names, range, options }) }),
     marks: await readMarks(tx, jobId, { ...range, first: query.from ?? 0 }),
   }

@@ -7,16 +7,16 @@ import { countPairs, pickPoints, type Points } from './points.js'
  */
 export function kernelDistance(a: Points, b: Points): number {
   const [m, n] = countPairs(a, b, 2)
-  const within = (side: Points, count: number) => kernelSum(side, side, true) / (count * (count - 1))
+  const within = (side: Points, count: number) => (2 * kernelSum(side, side, true)) / (count * (count - 1))
   return within(a, m) + within(b, n) - (2 * kernelSum(a, b, false)) / (m * n)
 }
 
-function kernelSum(a: Points, b: Points, withoutDiagonal: boolean): number {
+/** Over all pairs, or over each pair of different points once. */
+function kernelSum(a: Points, b: Points, belowDiagonal: boolean): number {
   const { dimensions } = a
   let sum = 0
   for (let i = 0; i < a.values.length; i += dimensions)
-    for (let j = 0; j < b.values.length; j += dimensions) {
-      if (withoutDiagonal && i === j) continue
+    for (let j = 0; j < (belowDiagonal ? i : b.values.length); j += dimensions) {
       let dot = 0
       for (let k = 0; k < dimensions; k++) dot += (a.values[i + k] as number) * (b.values[j + k] as number)
       sum += (dot / dimensions + 1) ** 3

@@ -1,0 +1,35 @@
+import { AppError, type EvaluationRequest, metricsFor } from '@kantor/contracts'
+import { createTask, type Database, getCheckpoint, getJob, listMetrics, resolveDataset } from '@kantor/db'
+import type { FastifyInstance } from 'fastify'
+import type { ApiDeps } from '../deps.js'
+import { evaluationMisfits } from '../evaluation-misfits.js'
+import { validationFailed } from '../plugins/zod.js'
+import { register } from '../register.js'
+import { existingJob } from './jobs.js'
+
+export function qualityRoutes(app: FastifyInstance, { db }: ApiDeps): void {
+  register(app, 'evaluateCheckpoint', async ({ params, body, db: joined, reply }) => {
+    const asked = await fitted(db, params.id, body)
+    const task = await createTask(joined, { kind: 'evaluate', checkpointId: params.id, params: asked })
+    reply.header('location', `/tasks/${task.id}`)
+    return task
+  })
+  register(app, 'listMetrics', async ({ params, query }) => {
+    const page = await listMetrics(db, params.id, query)
+    if (page.items.length === 0) await existingJob(db, params.id)
+    return page
+  })
+}
+
+/** Resolved, so that the task says what it measures. AppError `validation-failed` when a metric needs labels that are not there. */
+async function fitted(db: Database, checkpointId: string, body: EvaluationRequest): Promise<EvaluationRequest> {
+  const checkpoint = await getCheckpoint(db, checkpointId)
+  if (!checkpoint) throw new AppError('not-found', `there is no checkpoint ${checkpointId}; old ones are not kept`)
+  if (checkpoint.quarantined)
+    throw new AppError('invalid-state', 'its bytes were found damaged; evaluate another checkpoint of the job')
+  const dataset = await resolveDataset(db, (await getJob(db, checkpoint.jobId))!.spec.dataset)
+  if (!dataset) return body
+  const errors = evaluationMisfits(body, dataset, '')
+  if (errors.length > 0) throw validationFailed(errors)
+  return { ...body, metrics: body.metrics ?? metricsFor(dataset) }
+}

@@ -1,0 +1,50 @@
+import type { JobSpec } from '@kantor/contracts'
+import { createAdam, tf } from '@kantor/engine'
+import { buildNetworks } from './architectures/index.js'
+import type { BatchNormMode } from './architectures/layer.js'
+import { readGenerator } from './checkpoint/checkpoint.js'
+import { drawLatents } from './latents.js'
+import { toBytes } from './pixels.js'
+import { createPlayer } from './player.js'
+
+/** The generator of a checkpoint, to make images with. */
+export interface OpenGenerator {
+  spec: JobSpec
+  step: number
+  /** uint8 NHWC images from latents of `seed`, in batches of the job's size: the statistics of `batch` are those of a training batch. */
+  images(count: number, options: { seed: number; batchNorm: Exclude<BatchNormMode, 'train'> }): Uint8Array
+  dispose(): void
+}
+
+/** @throws SafetensorsError when the file is damaged, CheckpointError when it is no checkpoint of this format. */
+export function openGenerator(checkpoint: Uint8Array, channels: number): OpenGenerator {
+  const { spec, step, load } = readGenerator(checkpoint)
+  const { imageSize, latentSize } = spec.model
+  const player = createPlayer(buildNetworks(spec.model, channels).generator, {
+    seed: spec.seed,
+    index: 0,
+    // Nothing is trained here: no variables, no slots.
+    createOptimizer: () => createAdam([], { learningRate: 0, beta1: 0, beta2: 0 }),
+  })
+  load(player)
+  const imageBytes = imageSize * imageSize * channels
+  return {
+    spec,
+    step,
+    images(count, { seed, batchNorm }) {
+      const made = new Uint8Array(count * imageBytes)
+      for (let from = 0, batch = 0; from < count; from += spec.batchSize, batch++) {
+        const values = tf.tidy(() => {
+          const latentNZ = drawLatents({ count: spec.batchSize, latentSize }, seed, {
+            stream: 'sampleLatent',
+            step: batch,
+          })
+          return player.forward(latentNZ, batchNorm).dataSync<'float32'>()
+        })
+        made.set(toBytes(values).subarray(0, (count - from) * imageBytes), from * imageBytes)
+      }
+      return made
+    },
+    dispose: () => player.dispose(),
+  }
+}
