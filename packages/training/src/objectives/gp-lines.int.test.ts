@@ -54,6 +54,7 @@ function lines(theta: number, penalty: Penalty): Game {
   return {
     generator,
     critic,
+    average: null,
     objective,
     criticWeights,
     generatorWeights,
