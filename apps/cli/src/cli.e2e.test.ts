@@ -165,6 +165,20 @@ describe('kantor doctor', () => {
   })
 })
 
+describe('kantor paper', () => {
+  test('trains jobs on a service of its own, whatever the environment names, and judges what they leave', async () => {
+    const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', KANTOR_API_KEY: 'somebody’s' }
+    const { code, stdout } = await kantor(['paper', 'init-vs-clip', '--json'], { env })
+
+    const { bars } = JSON.parse(stdout) as { bars: unknown[] }
+    const value = expect.any(Number) as number
+    expect({ code, bars }).toEqual({
+      code: 0,
+      bars: [{ name: 'init-vs-clip', value, op: '<=', limit: 1, pass: true }],
+    })
+  }, 600_000)
+})
+
 describe('kantor worker', () => {
   test('killed without a word, leaves no worker behind', async () => {
     const child = spawn(process.execPath, [join(repoRoot(), 'apps/cli/bin/kantor.mjs'), 'worker'], {

@@ -8,6 +8,7 @@ const SIZES = [1e-3, 1e-2, 0.1, 1]
 
 export const continuityBound: Experiment = {
   name: 'continuity-bound',
+  question: 'Why is W₁ to the data continuous in a generator’s weights?',
   claim:
     'Moving a generator’s weights moves W₁ to the data by no more than the mean distance its outputs move for the same latents: so W₁ is continuous in the weights.',
   source: 'Arjovsky et al. 2017, Theorem 1 and its proof (coupling through the same z)',

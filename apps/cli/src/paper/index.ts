@@ -1,12 +1,18 @@
+import { adamCosine } from './adam-cosine.js'
+import { clipLines } from './clip-lines.js'
 import { continuityBound } from './continuity-bound.js'
 import type { Experiment } from './experiment.js'
+import { gpLines } from './gp-lines.js'
+import { initVsClip } from './init-vs-clip.js'
 import { intrinsicDim } from './intrinsic-dim.js'
 import { manifoldNoise } from './manifold-noise.js'
+import { modeCoverage } from './mode-coverage.js'
+import { realVsReal } from './real-vs-real.js'
 import { sequences } from './sequences.js'
 import { thetaSweep } from './theta-sweep.js'
 import { twoGaussians } from './two-gaussians.js'
 
-/** In the order of the paper. */
+/** Calculations in the order of the paper, then trainings. */
 export const experiments: readonly Experiment[] = [
   manifoldNoise,
   intrinsicDim,
@@ -14,4 +20,10 @@ export const experiments: readonly Experiment[] = [
   sequences,
   continuityBound,
   twoGaussians,
+  gpLines,
+  clipLines,
+  initVsClip,
+  adamCosine,
+  modeCoverage,
+  realVsReal,
 ]

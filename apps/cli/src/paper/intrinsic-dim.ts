@@ -9,6 +9,7 @@ const NEIGHBOURHOOD = 1e-3
 
 export const intrinsicDim: Experiment = {
   name: 'intrinsic-dim',
+  question: 'How many dimensions does what a generator makes have?',
   claim:
     'A generator with one latent reaches a curve, whatever space it draws in: around every sample the covariance of its neighbours has one eigenvalue, so the law has no density there.',
   source: 'Arjovsky and Bottou 2017, Lemma 1',

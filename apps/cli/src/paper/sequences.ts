@@ -6,6 +6,7 @@ const standard = { mean: 0, deviation: 1 }
 
 export const sequences: Experiment = {
   name: 'sequences',
+  question: 'Which sequences of laws converge in which distance?',
   claim:
     'More sequences converge in W₁ than in JS or TV: moving point masses, grids that fill [0, 1] and narrowing Gaussians reach their limit in W₁ alone; a Gaussian whose mean moves does so in all.',
   source: 'Arjovsky et al. 2017, Theorem 2',

@@ -1,5 +1,6 @@
 import { discreteDivergences, discreteWasserstein, parallelLines, seededUniforms } from '@kantor/training/oracles'
 import type { Experiment, Finding } from './experiment.js'
+import { linePlot } from './plot.js'
 
 const THETAS = [-1, -0.5, -0.1, 0, 0.1, 0.5, 1]
 const NUM_POINTS = 256
@@ -11,9 +12,11 @@ const SAMPLING = 0.04
 
 export const thetaSweep: Experiment = {
   name: 'theta-sweep',
+  question: 'Which distances between parallel lines say how far apart they are?',
   claim: 'Between parallel lines W₁ is |θ|, while JS, TV and KL jump at θ = 0 and are flat elsewhere.',
   source: 'Arjovsky et al. 2017, Example 1 and Fig. 1',
   run: () => THETAS.flatMap((theta) => atTheta(theta)),
+  picture,
 }
 
 function atTheta(theta: number): Finding[] {
@@ -47,4 +50,23 @@ function histogram(x: number): number[] {
   const column = Math.round((x + 1) * SIDE)
   for (let row = 0; row < SIDE; row++) law[row * columns + column] = 1 / SIDE
   return law
+}
+
+/** Fig. 1. */
+function picture(): string {
+  const thetas = Array.from({ length: 81 }, (_, i) => i / 40 - 1)
+  const line = (name: string, of: (theta: number) => number) => ({
+    name,
+    points: thetas.map((theta) => [theta, of(theta)]),
+  })
+  return linePlot({
+    title: 'Distances between two lines θ apart',
+    x: 'θ',
+    y: 'distance',
+    lines: [
+      line('W₁', (theta) => parallelLines(theta).w1),
+      line('JS', (theta) => parallelLines(theta).js),
+      line('TV', (theta) => parallelLines(theta).tv),
+    ],
+  })
 }

@@ -10,11 +10,11 @@ export interface Mode {
 export interface DrawnLaw {
   dimensions: number
   /** The coordinates of one point. */
-  point(draw: Draw): readonly number[]
+  readonly point: (draw: Draw) => readonly number[]
   /** Where the law is a mixture. */
   modes: readonly Mode[]
   /** W₁ to the law that the generator `shift` starts from, where it is known: the mean distance that a point is moved. */
-  moved?(draw: Draw): number
+  readonly moved?: (draw: Draw) => number
 }
 
 /** A mixture of normal laws as a law. */
