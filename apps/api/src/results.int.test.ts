@@ -99,11 +99,11 @@ describe('curves as text, and of many jobs', () => {
 
     expect(csv.headers['content-type']).toBe('text/csv; charset=utf-8')
     expect(csv.body.split('\r\n')).toEqual([
-      'series,attempt,x,last,min,max,mean,n,bad,nan,posInf,negInf,smooth,at',
-      'w_estimate,,1,1,1,1,1,1,0,0,0,0,1,5',
-      'w_estimate,,2,NaN,,,,0,1,1,0,0,1,10',
-      'w_estimate,,3,Infinity,,,,0,1,0,1,0,,15',
-      'w_estimate,,4,-Infinity,,,,0,1,0,0,1,,20',
+      'series,attempt,x,last,min,max,mean,n,bad,nan,posInf,negInf,smooth,at,floor',
+      'w_estimate,,1,1,1,1,1,1,0,0,0,0,1,5,',
+      'w_estimate,,2,NaN,,,,0,1,1,0,0,1,10,',
+      'w_estimate,,3,Infinity,,,,0,1,0,1,0,,15,',
+      'w_estimate,,4,-Infinity,,,,0,1,0,0,1,,20,',
       '',
     ])
     expect(ndjson.headers['content-type']).toMatch('application/x-ndjson')
