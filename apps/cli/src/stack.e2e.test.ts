@@ -156,7 +156,7 @@ describe('kantor up', () => {
 
     expect({ code, state: job.state, step: job.progress?.step }).toEqual({ code: 0, state: 'succeeded', step: 5 })
     expect(stderr).toMatch(/step 5\/5/)
-    expect((await kantor(['job', 'list'])).stdout).toMatch(new RegExp(`${job.id} +tiny +succeeded +5/5`))
+    expect((await kantor(['job', 'list'])).stdout).toMatch(new RegExp(`${job.id} +tiny +succeeded +[a-z-]+ +5/5`))
     expect((await kantor(['job', 'show', job.id])).stdout).toMatch(/queued +starting +claimed/)
 
     const written = await kantor(['job', 'tensorboard', job.id, '--out', join(dataDir, 'runs')])

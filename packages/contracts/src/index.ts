@@ -44,7 +44,7 @@ export { DatasetImport, ImportDataset, ImportState, importTransitions } from './
 export { DatasetDetail } from './dataset-routes.js'
 export { Dataset, DatasetFormat, DatasetId, DatasetRef, DatasetStatistics, type ImportedDataset } from './datasets.js'
 export { PointLaw, type PointLawKind, type PointLawOf } from './points.js'
-export { type DiagnosticName, type Diagnostics, diagnosticCatalogue } from './diagnostics.js'
+export { type DiagnosticName, type Diagnostics, diagnosticCatalogue, runtimeCatalogue } from './diagnostics.js'
 export { Dossier, SpecDifference } from './dossier.js'
 export {
   AppError,

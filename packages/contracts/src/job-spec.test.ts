@@ -30,6 +30,7 @@ describe('job spec', () => {
       },
       batchSize: 64,
       precision: 'float32',
+      remedies: [],
       lowerings: 'measured',
       heldOut: 0,
       budget: { generatorSteps: 10_000 },

@@ -141,6 +141,7 @@ const udt: Record<string, string> = {
   'Json @db.Json': 'json',
   'String @db.Uuid': 'uuid',
   'DateTime @db.Timestamptz(6)': 'timestamptz',
+  Float: 'float8',
   'Float @db.Real': 'float4',
   'String[]': '_text',
   'Int[]': '_int4',

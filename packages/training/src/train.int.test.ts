@@ -4,7 +4,7 @@ import { loadTensorFlow, tf } from '@kantor/engine'
 import { readSafetensors } from './checkpoint/safetensors.js'
 import type { TrainEvent } from './events.js'
 import { train } from './train.js'
-import { alter, aSpec, collect, lastCheckpoint, only, someImages, steady } from './testing/runs.js'
+import { alter, aSpec, collect, lastCheckpoint, only, someImages, steady, withMetadata } from './testing/runs.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 
@@ -64,7 +64,9 @@ describe('a start from the checkpoint of another job', () => {
     expect(fork[0]).toMatchObject({ type: 'ready', step: 6, determinism: 'bitwise' })
     expect(only(fork, 'sample').map(({ step }) => step)).toEqual([6, 10, 12])
     expect(curve(fork)).toEqual(curve(whole).slice(6))
-    expect(Buffer.compare(lastCheckpoint(fork), lastCheckpoint(whole))).toBe(0)
+    // But for the critic's health, which is looked at anew.
+    const rest = (events: typeof fork) => withMetadata(lastCheckpoint(events), { health: '' })
+    expect(Buffer.compare(rest(fork), rest(whole))).toBe(0)
   })
 
   test('may change seed, data, batches, objective and schedule; it is repeated, and resumed, to the bit', async () => {
@@ -251,7 +253,7 @@ describe('divergence', () => {
 // `shift` makes points, which points.int.test.ts trains on.
 describe.each(GeneratorKind.exclude(['shift']).options)('generator %s', (generator) => {
   test.each(CriticKind.options)('plays against critic %s', async (critic) => {
-    const extraLayers = generator === 'mlp' && critic === 'mlp' ? 0 : 1
+    const extraLayers = [generator, critic].some((kind) => kind.startsWith('dcgan')) ? 1 : 0
     const model = { ...aSpec().model, generator, critic, extraLayers }
     const run = (generatorSteps: number) =>
       finalTensors(aSpec({ model, budget: { generatorSteps }, optimizer: { kind: 'adam' } }), 3)

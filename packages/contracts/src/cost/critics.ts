@@ -10,6 +10,7 @@ import {
   type LayerCost,
   type Norm,
   repeated,
+  spectral,
 } from './layers.js'
 
 export interface CriticShape {
@@ -19,23 +20,30 @@ export interface CriticShape {
   extraLayers: number
 }
 
+interface Norms {
+  norm: Norm | null
+  /** Every weight is divided by its largest singular value. */
+  isSpectral?: boolean
+}
+
 /** The pyramid from the image down to 4 × 4; the first convolution has no norm. */
-function dcgan({ imageSize, channels, filters, extraLayers }: CriticShape, norm: Norm | null): LayerCost[] {
+function dcgan({ imageSize, channels, filters, extraLayers }: CriticShape, { norm, isSpectral }: Norms): LayerCost[] {
+  const weighted = (cost: LayerCost, width: number) => (isSpectral ? spectral(cost, width) : cost)
   const after = (width: number, size: number): LayerCost[] => [
     ...(norm ? [norm(width, size)] : []),
     activation(width * size ** 2),
   ]
   const half = imageSize / 2
   const layers = [
-    halving({ from: channels, to: filters }, half),
+    weighted(halving({ from: channels, to: filters }, half), filters),
     activation(filters * half ** 2),
-    ...repeated(extraLayers, [keeping(filters, half), ...after(filters, half)]),
+    ...repeated(extraLayers, [weighted(keeping(filters, half), filters), ...after(filters, half)]),
   ]
   let width = filters
   for (let size = half / 2; size >= 4; size /= 2, width *= 2) {
-    layers.push(halving({ from: width, to: 2 * width }, size), ...after(2 * width, size))
+    layers.push(weighted(halving({ from: width, to: 2 * width }, size), 2 * width), ...after(2 * width, size))
   }
-  return [...layers, dense({ from: 16 * width, to: 1 }, { bias: false })]
+  return [...layers, weighted(dense({ from: 16 * width, to: 1 }, { bias: false }), 1)]
 }
 
 function mlp({ imageSize, channels, filters }: CriticShape): LayerCost[] {
@@ -49,35 +57,32 @@ function mlp({ imageSize, channels, filters }: CriticShape): LayerCost[] {
 }
 
 /** Halved down to 8 × 8, two blocks more; a shortcut where the size changes. */
-function resnet({ imageSize, channels, filters }: CriticShape, norm: Norm | null): LayerCost[] {
+function resnet({ imageSize, channels, filters }: CriticShape, { norm, isSpectral }: Norms): LayerCost[] {
+  const weighted = (cost: LayerCost, width = filters) => (isSpectral ? spectral(cost, width) : cost)
   const width = { from: filters, to: filters }
   const before = (size: number): LayerCost[] => [
     ...(norm ? [norm(filters, size)] : []),
     activation(filters * size ** 2),
-    biased(width, size),
+    weighted(biased(width, size)),
   ]
   const layers = [
-    biased({ from: channels, to: filters }, imageSize),
+    weighted(biased({ from: channels, to: filters }, imageSize)),
     activation(filters * imageSize ** 2),
-    biased(width, imageSize),
-    biased({ from: channels, to: filters }, imageSize / 2, 1),
+    weighted(biased(width, imageSize)),
+    weighted(biased({ from: channels, to: filters }, imageSize / 2, 1)),
   ]
   for (let size = imageSize / 2; size > 8; size /= 2)
-    layers.push(...before(size), ...before(size), biased(width, size, 1))
-  return [
-    ...layers,
-    ...repeated(4, before(8)),
-    activation(filters * 64),
-    dense({ from: filters, to: 1 }, { bias: true }),
-  ]
+    layers.push(...before(size), ...before(size), weighted(biased(width, size, 1)))
+  const score = weighted(dense({ from: filters, to: 1 }, { bias: true }), 1)
+  return [...layers, ...repeated(4, before(8)), activation(filters * 64), score]
 }
 
 export const critics: Record<CriticKind, (shape: CriticShape) => LayerCost[]> = {
-  dcgan: (shape) => dcgan(shape, batchNorm),
-  'dcgan-nobn': (shape) => dcgan(shape, null),
-  'dcgan-ln': (shape) => dcgan(shape, layerNorm),
-  'dcgan-sn': (shape) => dcgan(shape, null),
+  dcgan: (shape) => dcgan(shape, { norm: batchNorm }),
+  'dcgan-nobn': (shape) => dcgan(shape, { norm: null }),
+  'dcgan-ln': (shape) => dcgan(shape, { norm: layerNorm }),
+  'dcgan-sn': (shape) => dcgan(shape, { norm: null, isSpectral: true }),
   mlp,
-  resnet: (shape) => resnet(shape, layerNorm),
-  'resnet-sn': (shape) => resnet(shape, null),
+  resnet: (shape) => resnet(shape, { norm: layerNorm }),
+  'resnet-sn': (shape) => resnet(shape, { norm: null, isSpectral: true }),
 }

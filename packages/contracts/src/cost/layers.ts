@@ -63,6 +63,9 @@ export const batchNorm = (width: number, size: number): LayerCost =>
 export const layerNorm = (width: number, size: number): LayerCost =>
   layer({ weights: 2 * width, outputs: 5 * width * size ** 2 })
 
+/** With a singular vector of as many numbers as it has outputs a pixel. */
+export const spectral = (cost: LayerCost, width: number): LayerCost => ({ ...cost, statistics: width })
+
 export type Norm = (width: number, size: number) => LayerCost
 
 /** The same layers `times` over. */

@@ -1,3 +1,4 @@
+import { runtimeCatalogue } from '@kantor/contracts'
 import type { InvariantOptions } from './check-invariants.js'
 import type { Read } from './snapshot.js'
 
@@ -103,10 +104,13 @@ async function checkReplays(read: Read): Promise<string[]> {
 const points = `SELECT segment.*, place, first_step + coalesce(offsets[place + 1], place) AS step
   FROM curve_segment AS segment CROSS JOIN LATERAL generate_series(0, num_points - 1) AS place`
 
-/** The four bytes of every series, by name. */
+/** Series of the machine: no run repeats them. */
+const unrepeated = Object.keys(runtimeCatalogue).map((name) => `'${name}'`)
+
+/** The four bytes of every series that a replay repeats, by name. */
 const bits = (of: string) =>
   `(SELECT string_agg(name || substring(encode(${of}."values", 'hex') FROM ((at - 1) * ${of}.num_points + ${of}.place)::int * 8 + 1 FOR 8), ' ' ORDER BY name)
-    FROM unnest(${of}.series) WITH ORDINALITY AS column_of(name, at))`
+    FROM unnest(${of}.series) WITH ORDINALITY AS column_of(name, at) WHERE name NOT IN (${unrepeated.join()}))`
 
 /** Count and difference, again and again, added up to the point's place. */
 const criticStep = (of: string) =>

@@ -26,7 +26,8 @@ async function told(options: Omit<TrainOptions, 'control'>, engine: 'compiled' |
 /** Every network once, under the objectives of the two papers with their optimizers; the other objectives on one pair, with both. */
 const pair = { generator: 'dcgan', critic: 'dcgan-nobn' }
 const networks = [
-  ...GeneratorKind.options.map((generator) => ({ generator, critic: 'mlp' })),
+  // `shift` makes points, which points.int.test.ts trains on.
+  ...GeneratorKind.exclude(['shift']).options.map((generator) => ({ generator, critic: 'mlp' })),
   ...CriticKind.options.map((critic) => ({ generator: 'dcgan', critic })),
   { generator: 'resnet', critic: 'resnet' },
 ]
