@@ -114,8 +114,11 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
   })
 
   test('a checkpoint is pinned, and unpinned', async () => {
-    const pin = page.getByRole('button', { name: /^Pin the checkpoint of step/ }).last()
-    const step = Number((await pin.getAttribute('aria-label'))!.split(' ').at(-1)!.replaceAll(/\D/g, ''))
+    // The newest, by its name: training goes on, the list with it, and the oldest is retired.
+    const newest = page.getByRole('button', { name: /^Pin the checkpoint of step/ }).first()
+    const name = (await newest.getAttribute('aria-label'))!
+    const pin = page.getByRole('button', { name, exact: true })
+    const step = Number(name.split(' ').at(-1)!.replaceAll(/\D/g, ''))
     const isPinned = async () => {
       const { items } = await stack.client.listCheckpoints({ params: { id: job.id } })
       return items.find((one) => one.step === step)?.pinned
