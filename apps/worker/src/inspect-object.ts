@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
 import { Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '@kantor/contracts'
 import type { StoredCheckpoint } from '@kantor/db'
 import type { ObjectStore } from '@kantor/storage'
+import { outlast, type Patience } from './patience.js'
 
 /** What an object was found to be. */
 export interface Found {
@@ -45,4 +47,23 @@ export function faultOf(row: Pick<StoredCheckpoint, 'sizeBytes' | 'sha256'>, fou
   if (found === null) return 'its object is missing'
   if (found.sizeBytes !== row.sizeBytes) return `its object has ${found.sizeBytes} bytes, the row says ${row.sizeBytes}`
   return found.sha256 === row.sha256 ? null : `its object has sha256 ${found.sha256}, the row says ${row.sha256}`
+}
+
+/**
+ * Brings an object into a file; what is wrong with it, or null when it is the one its row describes. A bad one is fetched twice, because a
+ * wire may err too.
+ */
+export async function fetchObject(
+  store: ObjectStore,
+  row: { key: string } & Pick<StoredCheckpoint, 'sizeBytes' | 'sha256'>,
+  file: string,
+  patience: Patience,
+): Promise<string | null> {
+  const fetchOnce = () =>
+    outlast(
+      'download',
+      async () => faultOf(row, await inspectObject(store, row.key, patience.signal, () => createWriteStream(file))),
+      patience,
+    )
+  return (await fetchOnce()) && (await fetchOnce())
 }

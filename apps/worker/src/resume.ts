@@ -1,9 +1,8 @@
-import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, type Fence, quarantineCheckpoint, type StoredCheckpoint } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
-import { faultOf, inspectObject } from './inspect-object.js'
+import { fetchObject } from './inspect-object.js'
 import { outlast } from './patience.js'
 
 export interface Resume {
@@ -40,10 +39,7 @@ export async function fetchResume({
   while (candidate) {
     const { id, step } = candidate
     const file = join(directory, `resume-${step}.safetensors`)
-    const fetchOnce = (row: StoredCheckpoint) =>
-      outlast('checkpoint download', () => download(store, row, file, signal), { signal, log })
-    // Twice, because a quarantine is for good and a wire may err too.
-    const fault = (await fetchOnce(candidate)) && (await fetchOnce(candidate))
+    const fault = await fetchObject(store, candidate, file, { signal, log })
     if (fault === null) return { id, step, file }
     candidate = await outlast('quarantine', () => quarantineCheckpoint(db, fence, { id, fault }), { signal, log })
     const next = candidate === null ? 'from step 0' : `from the one of step ${candidate.step}`
@@ -69,20 +65,9 @@ export async function fetchStart({
   log,
 }: Pick<ResumeOptions, 'store' | 'directory' | 'signal' | 'log'> & { start: StoredCheckpoint }): Promise<string> {
   const file = join(directory, `start-${start.step}.safetensors`)
-  const fetchOnce = () => outlast('checkpoint download', () => download(store, start, file, signal), { signal, log })
-  const fault = (await fetchOnce()) && (await fetchOnce())
+  const fault = await fetchObject(store, start, file, { signal, log })
   if (fault === null) return file
   throw new StartFailed(
     `checkpoint ${start.id} of job ${start.jobId}, which this job starts from, is damaged: ${fault}; fork from another one`,
   )
-}
-
-/** What is wrong with the object, or null when it is the one its row describes. */
-async function download(
-  store: ObjectStore,
-  row: StoredCheckpoint,
-  file: string,
-  signal: AbortSignal,
-): Promise<string | null> {
-  return faultOf(row, await inspectObject(store, row.key, signal, () => createWriteStream(file)))
 }

@@ -1,6 +1,4 @@
 // Images of a checkpoint measured against real ones. The networks that the features come from are made once per dataset version and image size.
-import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ExtractorKind, metricCatalogue, type MetricName, metricsFor } from '@kantor/contracts'
 import { prepareImages } from '@kantor/datasets'
@@ -13,22 +11,16 @@ import {
   type StoredExtractor,
 } from '@kantor/db'
 import { extractorKey } from '@kantor/storage'
-import { faultOf, inspectObject } from '../inspect-object.js'
+import { fetchObject } from '../inspect-object.js'
 import { outlast } from '../patience.js'
-import { runEvaluator } from './evaluator-process.js'
+import { FromEvaluator, type ToEvaluator } from '../trainer/evaluator-protocol.js'
 import type { TaskOutcome, TaskWork } from './registry.js'
+import { inTaskFolder } from './task-folder.js'
+import { askProcess } from './task-process.js'
 
 /** A third of the dataset is the most that is measured, so the figures say how many images they are of. */
-export async function evaluate(work: TaskWork<'evaluate'>): Promise<TaskOutcome<'evaluate'>> {
-  const spool = join(work.dataDir, 'spool')
-  await mkdir(spool, { recursive: true, mode: 0o700 })
-  const directory = await mkdtemp(join(spool, 'evaluation-'))
-  try {
-    return await evaluateIn(directory, work)
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-}
+export const evaluate = (work: TaskWork<'evaluate'>): Promise<TaskOutcome<'evaluate'>> =>
+  inTaskFolder(work, (directory) => evaluateIn(directory, work))
 
 async function evaluateIn(directory: string, work: TaskWork<'evaluate'>): Promise<TaskOutcome<'evaluate'>> {
   const { task, checkpoint, db, store, dataDir, signal, log } = work
@@ -39,7 +31,7 @@ async function evaluateIn(directory: string, work: TaskWork<'evaluate'>): Promis
   if (!dataset) throw new Error(`the dataset ${job.spec.dataset} is no longer there`)
 
   const checkpointFile = join(directory, 'checkpoint.safetensors')
-  const fetched = await fetchObject(work, checkpoint, checkpointFile)
+  const fetched = await fetchObject(store, checkpoint, checkpointFile, { signal, log })
   if (fetched !== null) throw new Error(`the checkpoint of step ${checkpoint.step} cannot be used: ${fetched}`)
   const prepare = () => prepareImages({ dataset, imageSize, store, cacheDir: join(dataDir, 'images') })
   const { directory: imagesDirectory } = await outlast('dataset', prepare, { signal, log })
@@ -52,10 +44,10 @@ async function evaluateIn(directory: string, work: TaskWork<'evaluate'>): Promis
     await bringExtractor(work, { place, kind, file, imagesDirectory })
     extractorFiles.push(file)
   }
-  const { evaluation } = await runEvaluator(
+  const { evaluation } = await ask(
     { type: 'evaluate', imagesDirectory, checkpointFile, extractorFiles, metrics, numImages: params.images },
     'evaluated',
-    { signal, log },
+    signal,
   )
   return { result: evaluation, measurements: evaluation.measurements }
 }
@@ -82,7 +74,7 @@ async function bringExtractor(
   const found = await outlast('extractors', () => findExtractors(db, place), { signal, log })
   let stored = found.find((one) => one.kind === kind)
   if (!stored) {
-    const made = await runEvaluator({ type: 'make-extractor', kind, imagesDirectory, file }, 'made', { signal, log })
+    const made = await ask({ type: 'make-extractor', kind, imagesDirectory, file }, 'made', signal)
     const { sizeBytes, sha256, accuracy } = made
     const key = extractorKey(place.dataset.id, place.dataset.version, place.imageSize, kind, sha256)
     const put = () => store.put(key, { file }, { contentType: 'application/octet-stream', sha256 })
@@ -92,16 +84,16 @@ async function bringExtractor(
     log.info({ kind, sha256: stored.sha256, accuracy: stored.accuracy }, 'extractor made')
     if (stored.sha256 === sha256) return
   }
-  const fault = await fetchObject(work, stored, file)
+  const fault = await fetchObject(store, stored, file, { signal, log })
   if (fault !== null) throw new Error(`the stored ${kind} ${stored.key} cannot be used: ${fault}`)
 }
 
-/** Brings an object here; what is wrong with it, null when it is what its row says. */
-async function fetchObject(
-  { store, signal, log }: Pick<TaskWork<'evaluate'>, 'store' | 'signal' | 'log'>,
-  row: { key: string; sizeBytes: number; sha256: string },
-  file: string,
-): Promise<string | null> {
-  const look = () => inspectObject(store, row.key, signal, () => createWriteStream(file))
-  return faultOf(row, await outlast('download', look, { signal, log }))
+async function ask<T extends 'made' | 'evaluated'>(
+  message: ToEvaluator,
+  expected: T,
+  signal: AbortSignal,
+): Promise<Extract<FromEvaluator, { type: T }>> {
+  const said = await askProcess('trainer/evaluator.js', message, FromEvaluator, signal)
+  if (said.type === expected) return said as Extract<FromEvaluator, { type: T }>
+  throw new Error(said.type === 'failed' ? said.message : `the evaluator answered ${said.type}`)
 }

@@ -5,7 +5,6 @@ import { z } from 'zod'
 /** The only message to the process. */
 export const Draw = z.object({
   type: z.literal('draw'),
-  supervisorPid: z.int(),
   /** A checkpoint, verified by the supervisor. */
   checkpointFile: z.string(),
   request: Generate,

@@ -4,12 +4,12 @@ import type { Generate } from '@kantor/contracts'
 import { CheckpointError, type Drawing, openDrawing, SafetensorsError, toBytes } from '@kantor/training'
 import { lerp, slerp, walk } from '../tasks/latent-path.js'
 import { Draw, type FromDrawing } from './draw-protocol.js'
+import { exitCodes } from './protocol.js'
 
 /** Images of one pass where none looks at another. */
 const AT_ONCE = 64
 
-const parent = process.ppid
-process.on('disconnect', () => process.exit(1))
+process.on('disconnect', () => process.exit(exitCodes.orphaned))
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
 
@@ -78,7 +78,5 @@ async function answer(message: Draw): Promise<void> {
 }
 
 process.on('message', (raw) => {
-  const message = Draw.parse(raw)
-  if (message.supervisorPid !== parent) process.exit(1)
-  void answer(message)
+  void answer(Draw.parse(raw))
 })
