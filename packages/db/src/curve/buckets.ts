@@ -37,23 +37,20 @@ export async function readBuckets(
   const intervals = spans.flatMap((span) => plan(span, storedLevel, closed))
   const rawSpans = intervals.filter((interval) => interval.level === 0)
   const segments = await readSegments(tx, jobId, names, await reach(tx, jobId, rawSpans, filter))
-  const stored: { axis: Axis; series: Map<SeriesName, Nodes> }[] = []
-  for (let at = 1; at <= storedLevel; at++) {
-    const ofLevel = intervals.filter((interval) => interval.level === at)
-    if (ofLevel.length > 0) stored[at] = await readRows(tx, jobId, at, names, ofLevel)
-  }
+  const wholeNodes = intervals.filter((interval) => interval.level > 0)
+  const stored = await readRows(tx, jobId, names, wholeNodes)
   const width = level === 0 ? resolution : nodeWidth(1)
   const series = names.map((name): [SeriesName, SeriesBuckets] => {
     const points = columnOf(segments, name)
     let nodes = pointNodes(points, rawSpans, width)
     for (let at = 1; at <= level; at++) {
-      nodes = raise(nodes, stored[at]?.series.get(name) ?? new Nodes(0), widthOver(at, level, resolution))
+      nodes = raise(nodes, stored.get(at)?.series.get(name) ?? new Nodes(0), widthOver(at, level, resolution))
     }
     return [name, { nodes, points }]
   })
   let axis = axisNodes(segments, rawSpans, width)
   for (let at = 1; at <= level; at++)
-    axis = raiseAxis(axis, stored[at]?.axis ?? new Axis(0), widthOver(at, level, resolution))
+    axis = raiseAxis(axis, stored.get(at)?.axis ?? new Axis(0), widthOver(at, level, resolution))
   return { series: new Map(series), axis }
 }
 

@@ -7,7 +7,8 @@ import type { Transaction } from '../database.js'
 import { filterOf } from './filter.js'
 import { CHUNK, chunkOf, completeRows, FANOUT, MEDIAN_WINDOW, nodeWidth, ROW, rowWidth, TOP_LEVEL } from './geometry.js'
 import { Axis, Nodes, raise, raiseAxis } from './nodes.js'
-import { AXIS_SLICE, decodeAxis, decodePart, encodeRow, partBytes, partOffset } from './rollup.js'
+import type { Interval } from './plan.js'
+import { AXIS_SLICE, decodeAxis, decodePart, encodeRow, partBytes, partSlice } from './rollup.js'
 import { type Column, columnOf, grouped, join, lowerBound, orderOf, type Segment } from './segment.js'
 import { deleteSegments, insertSegment, readWholeSegments, type Steps, widen } from './segments.js'
 
@@ -143,9 +144,9 @@ async function buildRows(
   const names = rows[0]!.names
   if (names === null) return
   for (let block = from; block < to; block++) {
-    const span = { first: block * rowWidth(level), last: (block + 1) * rowWidth(level) - 1 }
-    const below = await readRows(tx, jobId, level - 1, names, [span])
-    if (below.axis.length === 0) continue
+    const span = { level: level - 1, first: block * rowWidth(level), last: (block + 1) * rowWidth(level) - 1 }
+    const below = (await readRows(tx, jobId, names, [span])).get(level - 1)
+    if (below === undefined) continue
     const axis = raiseAxis(below.axis, new Axis(0), nodeWidth(level))
     const series = names.map((name) => raise(below.series.get(name)!, new Nodes(0), nodeWidth(level)))
     await insertRow(tx, jobId, { level, block, axis, names, series })
@@ -170,31 +171,54 @@ async function insertRow(tx: Transaction, jobId: string, { level, block, axis, n
   ])
 }
 
-/** Stored nodes of one level that begin within the spans, ascending; an empty list for a series that is not there. */
+/** Stored nodes of one level: an empty list for a series that is not there. */
+export interface Stored {
+  axis: Axis
+  series: Map<SeriesName, Nodes>
+}
+
+/** Stored nodes that begin within the intervals, ascending, by level; one query for all levels. */
 export async function readRows(
   tx: Transaction,
   jobId: string,
-  level: number,
   names: readonly SeriesName[],
-  spans: readonly Steps[],
-): Promise<{ axis: Axis; series: Map<SeriesName, Nodes> }> {
-  const part = (name: SeriesName) =>
-    `substring(nodes FROM ${partOffset(level, 0) + 1} + (array_position(series, '${name}') - 1) * ${partBytes(level)} FOR ${partBytes(level)}) AS ${name}`
-  const row = (step: number) => Math.floor(step / rowWidth(level))
-  const { rows } = await tx.query<{ block: number; span: number; axis: Buffer } & Record<SeriesName, Buffer | null>>(
-    `SELECT block, span.number AS span, ${[`${AXIS_SLICE} AS axis`, ...names.map(part)].join(', ')}
-     FROM unnest($3::int[], $4::int[], $5::int[]) AS span(number, first, last)
-     JOIN curve_pyramid ON job_id = $1 AND level = $2 AND block BETWEEN span.first AND span.last`,
-    [jobId, level, [...spans.keys()], spans.map(({ first }) => row(first)), spans.map(({ last }) => row(last))],
+  intervals: readonly Interval[],
+): Promise<Map<number, Stored>> {
+  if (intervals.length === 0) return new Map()
+  const parts = names.map((name) => `${partSlice(name, 'span.bytes')} AS ${name}`)
+  const { rows } = await tx.query<FoundRow>(
+    `SELECT block, span.number AS span, ${[`${AXIS_SLICE} AS axis`, ...parts].join(', ')}
+     FROM unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[]) AS span(number, level, first, last, bytes)
+     JOIN curve_pyramid ON job_id = $1 AND curve_pyramid.level = span.level AND block BETWEEN span.first AND span.last`,
+    [
+      jobId,
+      [...intervals.keys()],
+      intervals.map(({ level }) => level),
+      intervals.map(({ level, first }) => Math.floor(first / rowWidth(level))),
+      intervals.map(({ level, last }) => Math.floor(last / rowWidth(level))),
+      intervals.map(({ level }) => partBytes(level)),
+    ],
   )
   rows.sort((a, b) => a.span - b.span || a.block - b.block)
+  const levels = grouped(rows, ({ span }) => intervals[span]!.level)
+  return new Map([...levels].map(([level, found]) => [level, decode(level, names, found, intervals)]))
+}
+
+type FoundRow = { block: number; span: number; axis: Buffer } & Record<SeriesName, Buffer | null>
+
+function decode(
+  level: number,
+  names: readonly SeriesName[],
+  rows: readonly FoundRow[],
+  intervals: readonly Interval[],
+): Stored {
   const axis = new Axis(rows.length * ROW)
-  for (const { block, span, axis: head } of rows) decodeAxis(level, block, head, spans[span]!, axis)
+  for (const { block, span, axis: head } of rows) decodeAxis(level, block, head, intervals[span]!, axis)
   const series = names.map((name): [SeriesName, Nodes] => {
     const nodes = new Nodes(rows.length * ROW)
     for (const found of rows) {
       const bytes = found[name]
-      if (bytes !== null) decodePart(level, found.block, bytes, spans[found.span]!, nodes)
+      if (bytes !== null) decodePart(level, found.block, bytes, intervals[found.span]!, nodes)
     }
     return [name, nodes]
   })

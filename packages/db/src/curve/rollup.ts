@@ -1,4 +1,5 @@
 // A row of the pyramid: 32 nodes of one level, of every series, as bytes. The axis comes first, then one part of equal size per series.
+import type { SeriesName } from '@kantor/contracts'
 import { ROW, nodeWidth } from './geometry.js'
 import { Axis, Nodes } from './nodes.js'
 
@@ -9,9 +10,10 @@ const NUMBERS_BYTES = ROW * 24
 const Counts = (level: number) => (level === 1 ? Uint8Array : level === 2 ? Uint16Array : Uint32Array)
 export const partBytes = (level: number): number => NUMBERS_BYTES + ROW * 4 * Counts(level).BYTES_PER_ELEMENT
 
-/** Bytes of series `index`, counted from 0, in a row. */
-export const partOffset = (level: number, index: number): number => AXIS_BYTES + index * partBytes(level)
 export const AXIS_SLICE = `substring(nodes FROM 1 FOR ${AXIS_BYTES})`
+/** The part of a series of a row, null where the row has none; `bytes` is SQL for `partBytes` of its level. */
+export const partSlice = (name: SeriesName, bytes: string): string =>
+  `substring(nodes FROM ${AXIS_BYTES + 1} + (array_position(series, '${name}') - 1) * ${bytes} FOR ${bytes})`
 
 const counted = ['n', 'nan', 'posInf', 'negInf'] as const
 
