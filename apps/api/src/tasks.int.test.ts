@@ -111,6 +111,47 @@ describe('POST /checkpoints/:id/generate', () => {
   })
 })
 
+describe('POST /checkpoints/:id/export', () => {
+  test('is a task with all defaults, the same one for the same request; its output is called after the format', async () => {
+    const { id } = await aCheckpoint()
+    const ask = (payload: object) => rig.ask({ method: 'POST', url: `/checkpoints/${id}/export`, payload })
+    const answer = await ask({ format: 'onnx' })
+    const task = replyOf('exportCheckpoint', answer) as Task
+    expect(task).toMatchObject({ kind: 'export', state: 'queued', params: { format: 'onnx', batchNorm: 'running' } })
+    expect(answer.headers.location).toBe(`/tasks/${task.id}`)
+    expect(replyOf('exportCheckpoint', await ask({ format: 'onnx', batchNorm: 'running' }))).toEqual(task)
+
+    const bytes = Buffer.from('a model')
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const output = `jobs/${task.jobId}/outputs/${task.id}`
+    await rig.store.put(output, bytes, { contentType: 'application/octet-stream', sha256 })
+    const { fence } = (await claimTask(rig.db, { workerId: 'w', leaseSeconds: 60 }))!
+    const written = { latentSize: 8, imageSize: 16, channels: 1, weights: 'generator' } as const
+    const result = { ...written, sizeBytes: 7, sha256, url: `/tasks/${task.id}/output` }
+    await finishTask(rig.db, fence, { to: 'succeeded', result, output })
+    const download = await rig.ask({ url: result.url })
+    expect(download.body).toBe('a model')
+    expect(download.headers['content-disposition']).toContain(`${task.id}.onnx`)
+  })
+
+  test.each([
+    ['no format', {}, '/format', 'not-allowed'],
+    ['a format there is not', { format: 'pickle' }, '/format', 'not-allowed'],
+    [
+      'statistics that a format cannot hold',
+      { format: 'layers-model', batchNorm: 'batch' },
+      '/batchNorm',
+      'conflicting-options',
+    ],
+    ['a mean that the job did not keep', { format: 'onnx', weights: 'average' }, '/weights', 'conflicting-options'],
+  ])('%s is refused, and no task is left', async (_, payload, pointer, code) => {
+    const { id } = await aCheckpoint()
+    const answer = await rig.ask({ method: 'POST', url: `/checkpoints/${id}/export`, payload })
+    expect(answer.json()).toMatchObject({ status: 422, errors: [{ pointer, code }] })
+    expect((await list('')).items).toEqual([])
+  })
+})
+
 describe('POST /checkpoints/:id/verify', () => {
   test('answers 202 with the task and where to ask for it', async () => {
     const { id, jobId } = await aCheckpoint()

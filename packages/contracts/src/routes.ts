@@ -14,6 +14,7 @@ import { LogQuery, LogReply } from './logs.js'
 import { outletRoutes } from './outlet-routes.js'
 import { JobPlan } from './plan.js'
 import { pointRoutes } from './point-routes.js'
+import { exportRoutes } from './export-routes.js'
 import { qualityRoutes } from './quality-routes.js'
 import { taskRoutes } from './task-routes.js'
 import { sweepRoutes } from './sweep-routes.js'
@@ -240,6 +241,7 @@ export const routes = {
   ...pointRoutes,
   ...archiveRoutes,
   ...taskRoutes,
+  ...exportRoutes,
   ...qualityRoutes,
   ...sweepRoutes,
   ...usageRoutes,

@@ -33,7 +33,7 @@ export const taskRoutes = {
     method: 'GET',
     path: '/tasks/:id/output',
     scope: 'read',
-    summary: 'What a task made: the images of `generate`',
+    summary: 'What a task made: the images of `generate`, the file of `export`',
     params: Id,
     status: 200,
     reply: 'application/octet-stream',

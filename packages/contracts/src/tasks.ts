@@ -1,9 +1,10 @@
 // Work on a checkpoint that is not training. A new kind is one variant here, one file in `apps/worker/src/tasks`, one line in its registry.
 import { z } from 'zod'
+import { Exported, ExportRequest } from './export.js'
 import { Generate, Generated } from './generate.js'
 import { Evaluation, EvaluationRequest } from './quality.js'
 
-export const TaskKind = z.enum(['verify', 'generate', 'evaluate']).meta({ id: 'TaskKind' })
+export const TaskKind = z.enum(['verify', 'generate', 'evaluate', 'export']).meta({ id: 'TaskKind' })
 export type TaskKind = z.infer<typeof TaskKind>
 
 /** Kinds that wait until no other task does: nobody looks at the clock for them. */
@@ -93,7 +94,16 @@ const EvaluateTask = z.object({
   result: Evaluation.nullable(),
 })
 
-export const Task = z.discriminatedUnion('kind', [VerifyTask, GenerateTask, EvaluateTask]).meta({ id: 'Task' })
+const ExportTask = z.object({
+  ...everyTask,
+  kind: z.literal('export'),
+  params: ExportRequest,
+  result: Exported.nullable(),
+})
+
+export const Task = z
+  .discriminatedUnion('kind', [VerifyTask, GenerateTask, EvaluateTask, ExportTask])
+  .meta({ id: 'Task' })
 export type Task = z.infer<typeof Task>
 
 /** What tasks of this kind are asked for; undefined for those that are asked for nothing. */

@@ -13,6 +13,7 @@ export {
 } from './graph/program.js'
 export { type Plan, plans } from './graph/convolution-plans.js'
 export { type LoweringChooser, type Lowerings, measuredLowerings, pinnedLowerings } from './graph/lowerings.js'
+export { type AttributeValue, type GraphNode, savedModelBytes, type Signature } from './graph/messages.js'
 export type { Precision } from './graph/precision.js'
 export type { InputSpec } from './graph/recording.js'
 export { describeTensorFlow, loadTensorFlow, type TensorFlowDescription } from './load.js'

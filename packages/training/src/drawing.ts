@@ -1,7 +1,6 @@
-import { JobSpec } from '@kantor/contracts'
 import { loadTensorFlow, type Tensor2D, tf } from '@kantor/engine'
 import { buildNetworks } from './architectures/index.js'
-import { AVERAGE, CheckpointError, channelsOf, GENERATOR, readCheckpoint } from './checkpoint/checkpoint.js'
+import { chooseGenerator } from './checkpoint/chosen-generator.js'
 import { loadWeights } from './checkpoint/weights.js'
 import { drawLatents } from './latents.js'
 
@@ -27,19 +26,14 @@ export interface Drawing {
  */
 export async function openDrawing(bytes: Uint8Array, asked?: 'generator' | 'average'): Promise<Drawing> {
   await loadTensorFlow()
-  const file = readCheckpoint(bytes)
-  const spec = JobSpec.parse(JSON.parse(file.metadata['spec'] ?? ''))
-  const weights = asked ?? (spec.generatorAverage ? 'average' : 'generator')
-  if (weights === 'average' && !spec.generatorAverage)
-    throw new CheckpointError('the checkpoint holds no running mean of the generator')
-  const channels = channelsOf(file)
+  const { file, spec, channels, weights, prefix } = chooseGenerator(bytes, asked)
   const { latentSize, imageSize } = spec.model
   const { generator } = buildNetworks(spec.model, channels)
   const loaded = generator.parameters.map((parameter) => ({
     parameter,
     variable: tf.tidy(() => tf.variable(tf.zeros([...parameter.layout.shape]), false)),
   }))
-  loadWeights({ weights: loaded }, file, weights === 'average' ? AVERAGE : GENERATOR)
+  loadWeights({ weights: loaded }, file, prefix)
   const byName = new Map(loaded.map(({ parameter, variable }) => [parameter.name, variable]))
   return {
     latentSize,

@@ -8,6 +8,7 @@ export {
   writeSafetensors,
 } from './checkpoint/safetensors.js'
 export { type Drawing, openDrawing } from './drawing.js'
+export { type Export, exportGenerator } from './export/index.js'
 export { toBytes } from './pixels.js'
 export { DivergedError } from './diverged.js'
 export type { Determinism, ImageSource, TrainControl, TrainEvent } from './events.js'

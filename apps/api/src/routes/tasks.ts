@@ -1,11 +1,14 @@
 import {
   AppError,
+  exportedMedia,
+  type ExportRequest,
   type FieldError,
   type Generate,
   generatedMedia,
   type Job,
   numGenerated,
   POINT_SIZE,
+  type Task,
 } from '@kantor/contracts'
 import { cancelTask, createTask, findSameTask, getTask, listTasks, taskOutput } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
@@ -32,15 +35,23 @@ export function taskRoutes(app: FastifyInstance, { store }: ApiDeps): void {
     reply.header('location', `/tasks/${task.id}`)
     return task
   })
+  register(app, 'exportCheckpoint', async ({ params, body, db, reply }) => {
+    const checkpoint = await existingCheckpoint(db, params.id)
+    if (checkpoint.quarantined) throw new AppError('not-found', `checkpoint ${params.id} is damaged and was put aside`)
+    assertExportable(body, await existingJob(db, checkpoint.jobId))
+    const request = { kind: 'export', checkpointId: params.id, params: body } as const
+    const task = (await findSameTask(db, request)) ?? (await createTask(db, request))
+    reply.header('location', `/tasks/${task.id}`)
+    return task
+  })
   register(
     app,
     'downloadTaskOutput',
     async ({ params, db, request, reply }) => {
       const output = await taskOutput(db, params.id)
-      if (output?.task.kind !== 'generate')
-        throw new AppError('not-found', `task ${params.id} has made nothing to download`)
-      const { as } = output.task.params
-      const file = { ...output, fileName: `${params.id}.${as}`, mediaType: generatedMedia[as] }
+      const form = output && formOf(output.task)
+      if (!output || !form) throw new AppError('not-found', `task ${params.id} has made nothing to download`)
+      const file = { ...output, fileName: `${params.id}.${form.ending}`, mediaType: form.mediaType }
       return sendObject(store, file, request, reply)
     },
     { compress: false, exposeHeadRoute: false },
@@ -53,6 +64,35 @@ export function taskRoutes(app: FastifyInstance, { store }: ApiDeps): void {
   })
   register(app, 'cancelTask', ({ params, db }) => cancelTask(db, params.id))
 }
+
+/** How a task's output is called; null for those that make none. */
+function formOf(task: Task): { ending: string; mediaType: string } | null {
+  if (task.kind === 'generate') return { ending: task.params.as, mediaType: generatedMedia[task.params.as] }
+  return task.kind === 'export' ? exportedMedia[task.params.format] : null
+}
+
+function assertExportable({ weights, format }: ExportRequest, { spec }: Job): void {
+  const errors = averageMissing(weights, spec)
+  if (spec.model.generator === 'shift' && format !== 'state-dict')
+    errors.push({
+      pointer: '/format',
+      code: 'not-allowed',
+      message: 'the generator shift, of Example 1, is no network that the format knows',
+      hint: 'state-dict',
+    })
+  if (errors.length > 0) throw validationFailed(errors)
+}
+
+const averageMissing = (weights: Generate['weights'], { generatorAverage }: Job['spec']): FieldError[] =>
+  weights !== 'average' || generatorAverage
+    ? []
+    : [
+        {
+          pointer: '/weights',
+          code: 'conflicting-options',
+          message: 'the job kept no running mean of its generator (spec.generatorAverage)',
+        },
+      ]
 
 /** Values of one answer at most: what is held in memory for it, four bytes each. */
 const MAX_VALUES = 2 ** 26
@@ -73,15 +113,7 @@ function assertFits(request: Generate, { spec }: Job): void {
             message: `must be ${latentSize} numbers, as many as the generator takes`,
           },
         ]),
-    ...(weights !== 'average' || spec.generatorAverage
-      ? []
-      : [
-          {
-            pointer: '/weights',
-            code: 'conflicting-options' as const,
-            message: 'the job kept no running mean of its generator (spec.generatorAverage)',
-          },
-        ]),
+    ...averageMissing(weights, spec),
     ...(imageSize !== POINT_SIZE || as === 'npy'
       ? []
       : [{ pointer: '/as', code: 'not-allowed' as const, message: 'points have no pictures: ask for npy' }]),

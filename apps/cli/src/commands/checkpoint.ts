@@ -1,7 +1,7 @@
-// `kantor checkpoint verify | generate`: have a worker do something with a checkpoint, and wait for it.
+// `kantor checkpoint verify | generate | export`: have a worker do something with a checkpoint, and wait for it.
 import { writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { type GenerateInput, generatedMedia } from '@kantor/contracts'
+import { exportedMedia, ExportFormat, type GenerateInput, generatedMedia } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { Failure } from '../failure.js'
@@ -20,7 +20,11 @@ interface Flags {
 }
 
 export const checkpoint = (): Command =>
-  new Command('checkpoint').description('Checkpoints').addCommand(verify()).addCommand(generate())
+  new Command('checkpoint')
+    .description('Checkpoints')
+    .addCommand(verify())
+    .addCommand(generate())
+    .addCommand(exported())
 
 const verify = () =>
   new Command('verify')
@@ -89,6 +93,50 @@ const generate = () =>
       note(
         `${numImages} images of ${imageSize} × ${imageSize} from the ${weights === 'average' ? 'running mean of the ' : ''}generator`,
       )
+    })
+
+interface ExportFlags extends Flags {
+  format: ExportFormat
+  out?: string
+  batchNorm?: 'batch' | 'running'
+  weights?: 'generator' | 'average'
+}
+
+const exported = () =>
+  new Command('export')
+    .description(
+      'Write its generator for others: PyTorch (state-dict), TensorFlow.js (layers-model), ONNX, TensorFlow (saved-model)',
+    )
+    .argument('<id>')
+    .addOption(new Option('--format <format>').choices(ExportFormat.options).makeOptionMandatory())
+    .option('-o, --out <file>', 'where it goes; generator.<format>.<ending> otherwise')
+    .addOption(
+      new Option(
+        '--batch-norm <mode>',
+        'statistics of training (so unless told), or of the images made together',
+      ).choices(['running', 'batch']),
+    )
+    .addOption(
+      new Option('--weights <which>', 'of the generator, or their running mean').choices(['generator', 'average']),
+    )
+    .addOption(timeout())
+    .addOption(json())
+    .action(async (id: string, flags: ExportFlags, command: Command) => {
+      const { client } = await connect(command)
+      const { format, batchNorm, weights } = flags
+      const out = flags.out ?? `generator.${format}.${exportedMedia[format].ending}`
+      const body = { format, ...(batchNorm && { batchNorm }), ...(weights && { weights }) }
+      const begun = await client.exportCheckpoint({ params: { id }, body })
+      const over = await untilOver(client, begun, flags.timeout)
+      if (over.kind !== 'export' || over.state !== 'succeeded' || !over.result) {
+        if (flags.json) printJson(over)
+        throw new Failure('failed', describeTask(over))
+      }
+      await writeFile(out, await client.downloadTaskOutput({ params: { id: over.id } }))
+      if (flags.json) printJson(over)
+      else print(out)
+      const { latentSize, imageSize, channels, sizeBytes } = over.result
+      note(`latents of ${latentSize} to images of ${imageSize} × ${imageSize} × ${channels}; ${sizeBytes} bytes`)
     })
 
 function requestOf({ out, count, seed, path, frames, truncation, batchNorm, weights }: GenerateFlags): GenerateInput {

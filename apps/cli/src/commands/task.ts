@@ -122,6 +122,8 @@ function outcomeOf(one: Exclude<Task, { kind: 'evaluate' }>): string {
       return one.result?.intact ? 'the checkpoint is intact' : `the checkpoint is damaged: ${one.result?.fault}`
     case 'generate':
       return `${one.result?.numImages} images, ${one.result?.sizeBytes} bytes at ${one.result?.url}`
+    case 'export':
+      return `the generator as ${one.params.format}, ${one.result?.sizeBytes} bytes at ${one.result?.url}`
   }
 }
 

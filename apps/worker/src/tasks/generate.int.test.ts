@@ -1,8 +1,9 @@
-// Images drawn from a checkpoint by a process with TensorFlow, through the store and back.
+// Images drawn from a checkpoint, and exports of it, by processes of their own, through the store and back.
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { Generate, type GenerateInput, type Task } from '@kantor/contracts'
+import { ExportRequest, Generate, type GenerateInput, type Task } from '@kantor/contracts'
 import { createTask, getTask, listCheckpoints, taskOutput, unreferencedKeys } from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
 import sharp from 'sharp'
@@ -60,6 +61,43 @@ async function numbersOf(request: GenerateInput): Promise<number[][]> {
 }
 
 const farthest = (a: number[], b: number[]) => Math.max(...a.map((value, i) => Math.abs(value - b[i]!)))
+
+async function exported(request: object): Promise<Buffer> {
+  const task = await createTask(rig.db, { kind: 'export', checkpointId, params: ExportRequest.parse(request) })
+  await runTask(rig.deps('writer'), new AbortController().signal)
+  const output = (await taskOutput(rig.db, task.id))!
+  const bytes = Buffer.from(await rig.store.getBytes(output.key))
+  expect(await getTask(rig.db, task.id)).toMatchObject({
+    state: 'succeeded',
+    result: { latentSize: 8, imageSize: SIZE, channels: 1, sizeBytes: bytes.length },
+  })
+  expect(await unreferencedKeys(rig.db, [output.key])).toEqual([])
+  return bytes
+}
+
+async function namesIn(archive: Buffer): Promise<string[]> {
+  const zip = await promisify(fromBuffer)(archive)
+  const names: string[] = []
+  zip!.on('entry', ({ fileName }: { fileName: string }) => names.push(fileName))
+  await once(zip!, 'end')
+  return names
+}
+
+describe('export', () => {
+  test('stores one file, or a ZIP of several, the same for the same weights', async () => {
+    const averaged = await exported({ format: 'state-dict' })
+    const plain = await exported({ format: 'state-dict', weights: 'generator' })
+    expect(averaged.includes('"main.final:4-1:convt.weight"')).toBe(true)
+    expect(plain).toHaveLength(averaged.length)
+    expect(plain.equals(averaged)).toBe(false)
+
+    const archive = await exported({ format: 'layers-model' })
+    expect((await exported({ format: 'layers-model' })).equals(archive)).toBe(true)
+    expect(await namesIn(archive)).toEqual(['model.json', 'weights.bin'])
+    expect(await namesIn(await exported({ format: 'saved-model' }))).toEqual(['saved_model.pb'])
+    expect((await exported({ format: 'onnx' })).includes('latent')).toBe(true)
+  })
+})
 
 describe('generate', () => {
   test('gives the image of a seed whatever is drawn beside it, with running statistics', async () => {

@@ -3,6 +3,7 @@ import type { Database, StoredCheckpoint } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import { evaluate } from './evaluate.js'
+import { exportCheckpoint } from './export.js'
 import { generate } from './generate.js'
 import { verify } from './verify.js'
 
@@ -38,4 +39,5 @@ export const taskKinds: { [K in TaskKind]: (work: TaskWork<K>) => Promise<TaskOu
   verify,
   generate,
   evaluate,
+  export: exportCheckpoint,
 }

@@ -9,7 +9,7 @@ const LAST_WORDS = 4096
  * those who train. Rejects when it ends without a word; an abort kills it.
  */
 export async function askProcess<Reply>(
-  script: 'trainer/draw.js' | 'trainer/evaluator.js',
+  script: 'trainer/draw.js' | 'trainer/evaluator.js' | 'trainer/export.js',
   message: object,
   reply: z.ZodType<Reply>,
   signal: AbortSignal,

@@ -8,6 +8,9 @@ interface Message {
   [setter: `set${string}`]: (value: unknown) => void
   addMetaGraphs(value: Message): void
   getAttrMap(): Map<string, Message>
+  getInputsMap(): Map<string, Message>
+  getOutputsMap(): Map<string, Message>
+  getSignatureDefMap(): Map<string, Message>
 }
 type MessageClass = new () => Message
 
@@ -17,7 +20,9 @@ interface Messages {
   MetaGraphDef: MessageClass & { MetaInfoDef: MessageClass }
   NodeDef: MessageClass
   SavedModel: MessageClass
+  SignatureDef: MessageClass
   Tensor: MessageClass
+  TensorInfo: MessageClass
   TensorShape: MessageClass & { Dim: MessageClass }
   VersionDef: MessageClass
 }
@@ -85,8 +90,32 @@ function tensorMessage(
   })
 }
 
-/** The bytes of a `saved_model.pb` that holds one graph under the tag `serve`. */
-export function savedModelBytes(nodes: readonly GraphNode[]): Uint8Array {
+/** A tensor that a signature names: the first output of a node, float32; −1 leaves a size open. */
+interface SignaturePort {
+  node: string
+  shape: readonly number[]
+}
+
+export interface Signature {
+  inputs: Readonly<Record<string, SignaturePort>>
+  outputs: Readonly<Record<string, SignaturePort>>
+}
+
+function signatureMessage(pb: Messages, { inputs, outputs }: Signature): Message {
+  const message = make(pb.SignatureDef, { MethodName: 'tensorflow/serving/predict' })
+  const fill = (map: Map<string, Message>, ports: Signature['inputs']) => {
+    for (const [key, { node, shape }] of Object.entries(ports)) {
+      const fields = { Name: `${node}:0`, Dtype: dtypeNumbers.float32, TensorShape: shapeMessage(pb, shape) }
+      map.set(key, make(pb.TensorInfo, fields))
+    }
+  }
+  fill(message.getInputsMap(), inputs)
+  fill(message.getOutputsMap(), outputs)
+  return message
+}
+
+/** The bytes of a `saved_model.pb` that holds one graph under the tag `serve`, with the signature `serving_default` if one is given. */
+export function savedModelBytes(nodes: readonly GraphNode[], signature?: Signature): Uint8Array {
   const pb = messages()
   const nodeMessages = nodes.map(({ name, op, inputs, attributes }) => {
     const node = make(pb.NodeDef, { Name: name, Op: op, InputList: [...inputs] })
@@ -103,6 +132,7 @@ export function savedModelBytes(nodes: readonly GraphNode[]): Uint8Array {
     MetaInfoDef: make(pb.MetaGraphDef.MetaInfoDef, { TagsList: ['serve'] }),
     GraphDef: graph,
   })
+  if (signature) metaGraph.getSignatureDefMap().set('serving_default', signatureMessage(pb, signature))
   const model = make(pb.SavedModel, { SavedModelSchemaVersion: 1 })
   model.addMetaGraphs(metaGraph)
   return model.serializeBinary()

@@ -1,4 +1,5 @@
 import type { Tensor, Variable } from '@kantor/engine'
+import type { Operation } from './operation.js'
 import type { Parameter } from './parameter.js'
 
 /**
@@ -20,11 +21,14 @@ export type Tap = (output: Tensor) => Tensor
 /** A piece of a network: its parameters in PyTorch's order, and what it computes. */
 export interface Layer {
   parameters: readonly Parameter[]
+  /** What `apply` computes when nothing is trained; absent where other formats have no words for it. */
+  operations?: readonly Operation[] | undefined
   apply(x: Tensor, context: Context): Tensor
 }
 
 export const sequential = (layers: readonly Layer[]): Layer => ({
   parameters: layers.flatMap((layer) => layer.parameters),
+  operations: operationsOf(layers),
   apply: (x, context) =>
     layers.reduce((value, layer) => {
       const output = layer.apply(value, context)
@@ -32,6 +36,16 @@ export const sequential = (layers: readonly Layer[]): Layer => ({
     }, x),
 })
 
+/** One after another; undefined when one of them has none. */
+function operationsOf(layers: readonly Layer[]): readonly Operation[] | undefined {
+  const each = layers.map(({ operations }) => operations)
+  return each.includes(undefined) ? undefined : each.flatMap((operations) => operations ?? [])
+}
+
 const hasMatrix = ({ parameters }: Layer): boolean => parameters.some(({ torchShape }) => torchShape.length > 1)
 
-export const activation = (apply: (x: Tensor) => Tensor): Layer => ({ parameters: [], apply })
+export const activation = (apply: (x: Tensor) => Tensor, operations?: readonly Operation[]): Layer => ({
+  parameters: [],
+  operations,
+  apply,
+})

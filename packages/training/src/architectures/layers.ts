@@ -54,6 +54,7 @@ function convolution(
   const parameter = weight(name, torchShape, permuted(torchShape, [2, 3, 1, 0]), convolutionInit)
   return {
     parameters: [parameter, ...weightNorm.parameters(parameter)],
+    ...(weightNorm === plainWeight && { operations: [{ kind: 'convolution', weight: parameter, strides }] }),
     apply: (x, context) => convolve(x as Tensor4D, weightNorm.apply(parameter, context) as Tensor4D, strides, 'same'),
   }
 }
@@ -64,6 +65,7 @@ export function doubling(name: string, { from, to }: Channels): Layer {
   const parameter = weight(name, torchShape, permuted(torchShape, [2, 3, 1, 0]), convolutionInit)
   return {
     parameters: [parameter],
+    operations: [{ kind: 'transposed-convolution', weight: parameter, strides: 2 }],
     apply: (x, { variable }) => convolveTransposed(x as Tensor4D, variable(parameter.name) as Tensor4D, 2),
   }
 }
@@ -75,6 +77,10 @@ export function projection(name: string, { from, to }: Channels): Layer {
   const parameter = weight(name, torchShape, layout, convolutionInit)
   return {
     parameters: [parameter],
+    operations: [
+      { kind: 'dense', weight: parameter },
+      { kind: 'reshape', shape: [4, 4, to] },
+    ],
     apply: (x, { variable }) => tf.reshape(dense(x as Tensor2D, variable(parameter.name) as Tensor2D), [-1, 4, 4, to]),
   }
 }
@@ -106,6 +112,7 @@ export function batchNorm(name: string, channels: number): Layer {
   const epsilon = 1e-5
   return {
     parameters: [scale, offset, mean, variance],
+    operations: [{ kind: 'batch-norm', scale, offset, mean, variance, epsilon }],
     apply(x, { variable, batchNorm: mode }) {
       const vector = ({ name: key }: Parameter) => variable(key) as unknown as Tensor1D
       const state = {
@@ -176,16 +183,19 @@ export function linear(
   }
   return {
     parameters: [matrix, bias],
+    operations: [{ kind: 'dense', weight: matrix, bias }],
     apply: (x, { variable }) =>
       dense(x as Tensor2D, variable(matrix.name) as Tensor2D, variable(bias.name) as unknown as Tensor1D),
   }
 }
 
-export const reluLayer: Layer = activation(relu)
+export const reluLayer: Layer = activation(relu, [{ kind: 'relu' }])
 
-export const tanhLayer: Layer = activation(tanh)
+export const tanhLayer: Layer = activation(tanh, [{ kind: 'tanh' }])
 
 /** The authors' negative slope. */
 export const leakyReluLayer: Layer = activation((x: Tensor) => leakyRelu(x, 0.2))
 
-export const reshape = (shape: number[]): Layer => activation((x) => tf.reshape(x, shape))
+/** Each image, or row, to this shape. */
+export const reshape = (shape: readonly number[]): Layer =>
+  activation((x) => tf.reshape(x, [-1, ...shape]), [{ kind: 'reshape', shape }])

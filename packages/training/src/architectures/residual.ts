@@ -34,6 +34,7 @@ function convolution(name: string, { from, to }: Channels, options: ConvolutionO
   const offset = offsets(`${name}.bias`, to)
   return {
     parameters: [weight, ...weightNorm.parameters(weight), offset],
+    ...(weightNorm === plainWeight && { operations: [{ kind: 'convolution', weight, bias: offset, strides: 1 }] }),
     apply: (x, context) =>
       tf.add(
         convolve(x as Tensor4D, weightNorm.apply(weight, context) as Tensor4D, 1, 'same'),
@@ -51,12 +52,15 @@ const offsets = (name: string, size: number): Parameter => ({
 })
 
 /** Every pixel four times. Copies along one axis at a time: ops whose gradients are exact in any order. */
-const copied = activation((x) => {
-  const [batch, height, width, channels] = x.shape as [number, number, number, number]
-  const columns = tf.reshape(x, [batch * height * width, 1, channels])
-  const wide = tf.reshape(tf.concat([columns, columns], 1), [batch * height, 1, 2 * width * channels])
-  return tf.reshape(tf.concat([wide, wide], 1), [batch, 2 * height, 2 * width, channels])
-})
+const copied = activation(
+  (x) => {
+    const [batch, height, width, channels] = x.shape as [number, number, number, number]
+    const columns = tf.reshape(x, [batch * height * width, 1, channels])
+    const wide = tf.reshape(tf.concat([columns, columns], 1), [batch * height, 1, 2 * width * channels])
+    return tf.reshape(tf.concat([wide, wide], 1), [batch, 2 * height, 2 * width, channels])
+  },
+  [{ kind: 'copy-pixels' }],
+)
 
 /** The mean of every four pixels. */
 const pooled = activation((x) => {
@@ -67,7 +71,7 @@ const pooled = activation((x) => {
 /** The mean over the image, [n, channels]. */
 export const overImage = activation((x) => tf.mean(x, [1, 2]))
 
-const unchanged = activation((x) => x)
+const unchanged = activation((x) => x, [])
 
 const resizing = { double: copied, halve: pooled, keep: unchanged }
 
@@ -134,5 +138,6 @@ export function score(name: string, from: number, weightNorm: WeightNorm): Layer
 
 const sum = (a: Layer, b: Layer): Layer => ({
   parameters: [...a.parameters, ...b.parameters],
+  ...(a.operations && b.operations && { operations: [{ kind: 'sum', paths: [a.operations, b.operations] }] }),
   apply: (x, context) => tf.add(a.apply(x, context), b.apply(x, context)),
 })

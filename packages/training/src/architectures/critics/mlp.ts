@@ -7,7 +7,7 @@ export function mlp({ imageSize, channels, filters }: CriticShape): Layer {
   const pixels = channels * imageSize ** 2
   const hidden = { from: filters, to: filters }
   return sequential([
-    reshape([-1, pixels]),
+    reshape([pixels]),
     linear('main.0', { from: pixels, to: filters }, { fromImage: { size: imageSize, channels } }),
     reluLayer,
     linear('main.2', hidden),
@@ -15,6 +15,6 @@ export function mlp({ imageSize, channels, filters }: CriticShape): Layer {
     linear('main.4', hidden),
     reluLayer,
     linear('main.6', { from: filters, to: 1 }),
-    reshape([-1]),
+    reshape([]),
   ])
 }

@@ -14,6 +14,6 @@ export function mlp({ imageSize, channels, latentSize, filters }: GeneratorShape
     linear('main.4', hidden),
     reluLayer,
     linear('main.6', { from: filters, to: channels * imageSize ** 2 }, { toImage: image }),
-    reshape([-1, imageSize, imageSize, channels]),
+    reshape([imageSize, imageSize, channels]),
   ])
 }

@@ -7,10 +7,7 @@ import { plainWeight } from '../weight-norm.js'
 /** Gulrajani et al. 2017 (appendix F): a block per doubling from 4 × 4 up, batch norm in each, and one width throughout. */
 export function resnet({ imageSize, channels, latentSize, filters }: GeneratorShape): Layer {
   const first = { size: 4, channels: filters }
-  const layers = [
-    linear('input', { from: latentSize, to: 16 * filters }, { toImage: first }),
-    reshape([-1, 4, 4, filters]),
-  ]
+  const layers = [linear('input', { from: latentSize, to: 16 * filters }, { toImage: first }), reshape([4, 4, filters])]
   for (let size = 4; size < imageSize; size *= 2) {
     const options = { resize: 'double', norm: batchNorm, weightNorm: plainWeight } as const
     layers.push(residualBlock(`block${size * 2}`, { from: filters, to: filters }, options))
