@@ -1,10 +1,13 @@
 import { adamCosine } from './adam-cosine.js'
 import { clipLines } from './clip-lines.js'
 import { continuityBound } from './continuity-bound.js'
+import { curves } from './curves.js'
 import type { Experiment } from './experiment.js'
 import { gpLines } from './gp-lines.js'
+import { mlp, noBn } from './hard-generators.js'
 import { initVsClip } from './init-vs-clip.js'
 import { intrinsicDim } from './intrinsic-dim.js'
+import { jsCurves } from './js-curves.js'
 import { manifoldNoise } from './manifold-noise.js'
 import { modeCoverage } from './mode-coverage.js'
 import { realVsReal } from './real-vs-real.js'
@@ -26,4 +29,8 @@ export const experiments: readonly Experiment[] = [
   adamCosine,
   modeCoverage,
   realVsReal,
+  curves,
+  jsCurves,
+  noBn,
+  mlp,
 ]

@@ -1,9 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import { drawnLaw } from '@kantor/datasets'
 import { writeSafetensors } from '@kantor/training/safetensors'
+import { jensenShannon, wayCovered } from './digit-jobs.js'
 import { readMlp } from './mlp.js'
 import { judgeModes } from './modes.js'
 import { linePlot, scatterPlot } from './plot.js'
+import { rankCorrelation } from './rank-correlation.js'
+import { sheetPlot } from './sheet-plot.js'
 
 const float32 = (values: number[], shape: number[]) => ({
   dtype: 'F32' as const,
@@ -62,4 +65,40 @@ test('pictures are small, and hold no number that is none', () => {
   }
   expect(curve).toContain('a &lt; b')
   expect(cloud.match(/h0/g)).toHaveLength(2)
+})
+
+describe('a curve beside the quality of samples', () => {
+  test('ranks it as Spearman has it, whatever the scales, with equal values between their neighbours', () => {
+    expect(rankCorrelation([1, 2, 3, 4], [0.1, 10, 11, 1e6])).toBe(1)
+    expect(rankCorrelation([1, 2, 3, 4], [9, 7, 3, -2])).toBe(-1)
+    // SciPy 1.17: spearmanr([1, 2, 2, 5, 3], [2, 1, 4, 3, 3]).statistic
+    expect(rankCorrelation([1, 2, 2, 5, 3], [2, 1, 4, 3, 3])).toBeCloseTo(0.368421052631579, 12)
+    expect(rankCorrelation([1, 2, 3], [5, 5, 5])).toBeNaN()
+  })
+
+  test('is 0 for a discriminator that knows nothing, and log 2 for one that errs nowhere', () => {
+    expect(jensenShannon(2 * Math.LN2)).toBe(0)
+    expect(jensenShannon(0)).toBe(Math.LN2)
+  })
+
+  test('has gone none of the way as the untrained generator, all of it at the floor, and less than none when it got worse', () => {
+    const run = { untrained: 0.3, floor: 0.02 } as Parameters<typeof wayCovered>[0]
+    expect(wayCovered({ ...run, distances: [0.1, 0.3] })).toBe(0)
+    expect(wayCovered({ ...run, distances: [0.1, 0.02] })).toBe(1)
+    expect(wayCovered({ ...run, distances: [0.1, 0.4] })).toBeLessThan(0)
+  })
+})
+
+test('sheets stand one below the other, each with its title', () => {
+  const picture = sheetPlot([
+    { title: 'a < b', png: Uint8Array.of(137, 80), width: 10, height: 20 },
+    { title: 'c', png: Uint8Array.of(1), width: 30, height: 5 },
+  ])
+
+  expect(picture).toMatch(/viewBox="0 0 60 110"/)
+  expect(picture).toContain('a &lt; b')
+  expect(picture).toContain(
+    '<image y="30" width="20" height="40" style="image-rendering: pixelated" href="data:image/png;base64,iVA="/>',
+  )
+  expect(picture).toContain('<image y="100" width="60" height="10"')
 })

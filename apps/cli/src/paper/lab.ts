@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, createClient } from '@kantor/client'
-import { type CreateJobInput, isTerminal, type Job, type PointLaw, type SeriesName } from '@kantor/contracts'
+import {
+  type CreateJobInput,
+  isTerminal,
+  type Job,
+  type PointLaw,
+  type Sample,
+  type SeriesName,
+} from '@kantor/contracts'
 import { pointDataset } from '@kantor/datasets'
 import { openDatabase, registerDataset } from '@kantor/db'
 import { loadEnv } from '@kantor/runtime'
@@ -16,20 +23,30 @@ import { runStack } from '../stack/run-stack.js'
 /** A job that is over, and the way to what it left. */
 interface Trained {
   job: Job
-  /** One value per generator step, oldest first; NaN where it was not finite. */
+  /** One value per generator step that has one, oldest first; NaN where it was not finite. */
   readonly curve: (series: SeriesName) => Promise<number[]>
   /** The newest checkpoint, a safetensors file. */
   readonly checkpoint: () => Promise<Uint8Array>
+  /** Oldest first, that of the untrained generator included; at most 200. */
+  readonly samples: () => Promise<LabSample[]>
+}
+
+export interface LabSample {
+  sample: Sample
+  png: Uint8Array
 }
 
 export interface Lab {
   /** Shorter runs and fewer seeds. */
   readonly fast: boolean
-  /** Submits a job and waits for its end; two run at a time. Failure when it did not succeed. */
+  /**
+   * Submits a job and waits for its end; two run at a time. Of one spec there is one job, whichever experiments ask for it. Failure when it did
+   * not succeed.
+   */
   train(job: Pick<CreateJobInput, 'name' | 'spec'>): Promise<Trained>
   /** The name of a dataset of points. */
   points(law: PointLaw): Promise<string>
-  /** Machine seconds of the jobs trained so far. */
+  /** Machine seconds of the jobs it has seen the end of, shared ones included. */
   readonly seconds: number
 }
 
@@ -53,7 +70,8 @@ export async function withLab<T>(fast: boolean, use: (openLab: () => Lab) => Pro
       // Every waiting job listens.
       setMaxListeners(0, signal)
       const client = createClient({ url: stack.url })
-      return use(() => createLab(client, { fast, databaseUrl: stack.databaseUrl, signal }))
+      const jobs = new Map<string, Promise<Job>>()
+      return use(() => createLab(client, { fast, databaseUrl: stack.databaseUrl, signal, jobs }))
     })
   } finally {
     await rm(dataDir, { recursive: true, force: true })
@@ -64,9 +82,11 @@ interface Place {
   fast: boolean
   databaseUrl: string
   signal: AbortSignal
+  /** By spec. */
+  jobs: Map<string, Promise<Job>>
 }
 
-function createLab(client: Client, { fast, databaseUrl, signal }: Place): Lab {
+function createLab(client: Client, { fast, databaseUrl, signal, jobs }: Place): Lab {
   let seconds = 0
   return {
     fast,
@@ -83,7 +103,10 @@ function createLab(client: Client, { fast, databaseUrl, signal }: Place): Lab {
       }
     },
     async train(body) {
-      const job = await over(client, (await client.createJob({ body })).id, signal)
+      const key = JSON.stringify(body.spec)
+      const submitted = jobs.get(key) ?? run(client, body, signal)
+      jobs.set(key, submitted)
+      const job = await submitted
       seconds += secondsOf(job)
       if (job.state === 'succeeded') return trained(client, job)
       throw new Failure('failed', `${job.name} ${job.state} (${job.reason})${job.message ? `: ${job.message}` : ''}`)
@@ -91,7 +114,8 @@ function createLab(client: Client, { fast, databaseUrl, signal }: Place): Lab {
   }
 }
 
-async function over(client: Client, id: string, signal: AbortSignal): Promise<Job> {
+async function run(client: Client, body: CreateJobInput, signal: AbortSignal): Promise<Job> {
+  const { id } = await client.createJob({ body })
   for (;;) {
     signal.throwIfAborted()
     const job = await client.getJob({ params: { id } })
@@ -123,6 +147,14 @@ function trained(client: Client, job: Job): Trained {
       const { items } = await client.listCheckpoints({ params, query: { limit: 1 } })
       if (!items[0]) throw new Failure('failed', `${job.name} left no checkpoint`)
       return client.downloadCheckpoint({ params: { id: items[0].id } })
+    },
+    async samples() {
+      const { items } = await client.listSamples({ params, query: { limit: 200 } })
+      const download = async (sample: Sample) => ({
+        sample,
+        png: await client.downloadSample({ params: { id: sample.id } }),
+      })
+      return Promise.all(items.toReversed().map(download))
     },
   }
 }

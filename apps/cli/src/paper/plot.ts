@@ -24,7 +24,7 @@ const TICKS = 5
 const colours = ['#2f6fb0', '#d64541', '#3a8f5a', '#b07a2f', '#7a52a8', '#4a4f57', '#1d9aa8', '#c0568f']
 
 const colourOf = (i: number) => colours[i % colours.length] as string
-const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+export const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 const place = (value: number) => value.toFixed(1)
 const tick = (value: number) => String(Number(value.toPrecision(3)))
 
@@ -106,7 +106,7 @@ export function scatterPlot(panels: readonly Scatter[]): string {
   return svg(panels.length * (PANEL + 16), PANEL + 38, parts)
 }
 
-const svg = (width: number, height: number, parts: string[]): string =>
+export const svg = (width: number, height: number, parts: string[]): string =>
   [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" font-family="sans-serif" font-size="11" fill="#33373d">`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
