@@ -11,6 +11,7 @@ let rowsBefore: number
 beforeAll(async () => {
   services = await startServices({ redis: false, s3: false })
   rig = await openRig({ databaseUrl: services.databaseUrl, directory: services.directory })
+  await registerDataset(rig.db, { ...digits, id: 'named', labels: ['zero', 'one', 'two'] })
 })
 afterAll(async () => {
   await rig.close()
@@ -189,6 +190,23 @@ describe('a spec that cannot be trained', () => {
   })
 
   test.each([
+    ['of a dataset without labels', { dataset: 'digits', model: { classes: 10 } }, 'conflicting-options', /leave/],
+    ['of another number of them', { dataset: 'named', model: { classes: 10 } }, 'conflicting-options', /^3$/],
+    [
+      'that no batch norm takes',
+      { dataset: 'named', model: { classes: 3, generator: 'dcgan-nobn' } },
+      'conflicting-options',
+      undefined,
+    ],
+    ['but one', { dataset: 'named', model: { classes: 1 } }, 'out-of-range', /^from 2 to 1000$/],
+    ['by their name', { dataset: 'named', model: { classes: 'three' } }, 'wrong-type', undefined],
+  ] as const)('classes %s are refused', async (_, spec, code, hint) => {
+    const fault = await faultOf(post({ spec }))
+    expect(fault).toMatchObject({ pointer: '/spec/model/classes', code })
+    if (hint) expect(fault.hint).toMatch(hint)
+  })
+
+  test.each([
     ['a clip beside a penalty', { objective: { kind: 'wgan-gp', clip: 0.01 } }, '/spec/objective/clip', /wgan-clip/],
     ['a penalty beside a clip', { objective: { kind: 'wgan-clip', lambda: 10 } }, '/spec/objective/lambda', /wgan-gp/],
     ['spectral norm’s objective without it', { objective: { kind: 'wgan-sn' } }, '/spec/model/critic', /dcgan-sn/],
@@ -214,7 +232,7 @@ describe('a spec that cannot be trained', () => {
   })
 
   test('an unknown dataset is answered with those there are', async () => {
-    expect((await faultOf(withSpec({ dataset: 'digitz' }))).hint).toBe('did you mean "digits"? known: digits')
+    expect((await faultOf(withSpec({ dataset: 'digitz' }))).hint).toBe('did you mean "digits"? known: digits, named')
   })
 
   test('all errors come at once, the dataset among them', async () => {

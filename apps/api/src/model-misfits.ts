@@ -1,7 +1,21 @@
 import { type Dataset, type FieldError, type Model, POINT_SIZE } from '@kantor/contracts'
 
-/** Where networks are built for images and the dataset holds points, or the other way round. */
-export function modelMisfits(model: Model, dataset: Dataset): FieldError[] {
+/** Where networks are built for images and the dataset holds points, or the other way round, or for other classes than it has labels. */
+export const modelMisfits = (model: Model, dataset: Dataset): FieldError[] => [
+  ...shapeMisfits(model, dataset),
+  ...classMisfits(model, dataset),
+]
+
+function classMisfits({ classes }: Model, { id, labels }: Dataset): FieldError[] {
+  if (classes === undefined || classes === labels.length) return []
+  const fault = { pointer: '/spec/model/classes', code: 'conflicting-options' } as const
+  if (labels.length >= 2)
+    return [{ ...fault, message: `${id} has ${labels.length} labels`, hint: String(labels.length) }]
+  const hint = 'leave classes out, or take a dataset with labels'
+  return [{ ...fault, message: `${id} has no labels to tell classes by`, hint }]
+}
+
+function shapeMisfits(model: Model, dataset: Dataset): FieldError[] {
   const { imageSize, generator, latentSize } = model
   if (!dataset.law) {
     if (imageSize !== POINT_SIZE) return []

@@ -36,22 +36,23 @@ const noStart = (message: string, hint?: string): { fault: FieldError } => ({
 
 /** Each field in which the checkpoint's networks differ from the spec's, and a budget that was spent before. */
 export function misfits(start: Start, spec: JobSpec, dataset: Dataset): FieldError[] {
-  const { parent, checkpoint, dataset: before } = start
+  const { parent, checkpoint, dataset: trainedOn } = start
   const errors: FieldError[] = []
   for (const key of Object.keys(Model.shape) as (keyof JobSpec['model'])[]) {
-    if (spec.model[key] === parent.spec.model[key]) continue
+    const before = parent.spec.model[key]
+    if (spec.model[key] === before) continue
     errors.push({
       pointer: `/spec/model/${key}`,
       code: 'incompatible-shape',
-      message: `the checkpoint holds networks with ${key} ${parent.spec.model[key]}`,
-      hint: `keep ${parent.spec.model[key]}, or start from scratch`,
+      message: `the checkpoint holds networks ${before === undefined ? `without ${key}` : `with ${key} ${before}`}`,
+      hint: `${before === undefined ? 'leave it out' : `keep ${before}`}, or start from scratch`,
     })
   }
-  if (before && before.channels !== dataset.channels) {
+  if (trainedOn && trainedOn.channels !== dataset.channels) {
     errors.push({
       pointer: '/spec/dataset',
       code: 'incompatible-shape',
-      message: `has ${dataset.channels} channels, the checkpoint's networks are made for ${before.channels}`,
+      message: `has ${dataset.channels} channels, the checkpoint's networks are made for ${trainedOn.channels}`,
     })
   }
   const { generatorSteps } = spec.budget

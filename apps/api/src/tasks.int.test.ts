@@ -1,10 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Task } from '@kantor/contracts'
-import { addCheckpoint, claimTask, createTask, finishTask, getTask, retireCheckpoints } from '@kantor/db'
+import {
+  addCheckpoint,
+  claimTask,
+  createTask,
+  finishTask,
+  getTask,
+  registerDataset,
+  retireCheckpoints,
+} from '@kantor/db'
 import { createLogger } from '@kantor/runtime'
 import { type Services, startServices } from '@kantor/testing'
-import { claim, openRig, replyOf, type Rig, submit, unknownId } from '../tests/rig.js'
+import { claim, digits, openRig, replyOf, type Rig, submit, unknownId } from '../tests/rig.js'
 import { reconcileOnce } from './reconciler.js'
 
 let services: Services
@@ -12,6 +20,7 @@ let rig: Rig
 beforeAll(async () => {
   services = await startServices({ redis: false, s3: false })
   rig = await openRig({ databaseUrl: services.databaseUrl, directory: services.directory })
+  await registerDataset(rig.db, { ...digits, id: 'named', labels: ['zero', 'one', 'two'] })
 })
 afterAll(async () => {
   await rig.close()
@@ -21,8 +30,8 @@ beforeEach(async () => {
   await rig.db.pool.query('TRUNCATE job CASCADE')
 })
 
-async function aCheckpoint() {
-  const fence = await claim(rig.db, await submit(rig))
+async function aCheckpoint(changes: object = {}) {
+  const fence = await claim(rig.db, await submit(rig, changes))
   const row = {
     id: randomUUID(),
     step: 10,
@@ -72,6 +81,9 @@ describe('POST /checkpoints/:id/generate', () => {
       'out-of-range',
     ],
     ['a walk to nowhere', { from: { kind: 'path', seeds: [1] } }, '/from/seeds', 'out-of-range'],
+    ['a class of a generator that knows none', { classes: [3] }, '/classes', 'conflicting-options'],
+    ['a class that is no number', { classes: ['three'] }, '/classes/0', 'wrong-type'],
+    ['no class at all', { classes: [] }, '/classes', 'out-of-range'],
     ['a form there is not', { as: 'gif' }, '/as', 'not-allowed'],
     ['nothing of a latent', { truncation: 0 }, '/truncation', 'out-of-range'],
   ])('%s is refused, and no task is left', async (_, payload, pointer, code) => {
@@ -149,6 +161,25 @@ describe('POST /checkpoints/:id/export', () => {
     const answer = await rig.ask({ method: 'POST', url: `/checkpoints/${id}/export`, payload })
     expect(answer.json()).toMatchObject({ status: 422, errors: [{ pointer, code }] })
     expect((await list('')).items).toEqual([])
+  })
+})
+
+describe('a conditional generator', () => {
+  test('is drawn from by class, and refused where classes are none of its own or a format carries none', async () => {
+    const { id } = await aCheckpoint({ spec: { dataset: 'named', model: { classes: 3 } } })
+    const task = replyOf('generateImages', await generate(id, { classes: [2, 0] })) as Task
+    expect(task).toMatchObject({ state: 'queued', params: { classes: [2, 0] } })
+    expect((await generate(id, { classes: [0, 3] })).json()).toMatchObject({
+      status: 422,
+      errors: [{ pointer: '/classes/1', code: 'out-of-range', message: 'the generator knows the classes 0 to 2' }],
+    })
+    const exported = (format: string) =>
+      rig.ask({ method: 'POST', url: `/checkpoints/${id}/export`, payload: { format } })
+    expect((await exported('onnx')).json()).toMatchObject({
+      status: 422,
+      errors: [{ pointer: '/format', code: 'not-allowed', hint: 'state-dict' }],
+    })
+    expect((await exported('state-dict')).statusCode).toBe(202)
   })
 })
 

@@ -62,7 +62,8 @@ export const datasetName = (reference: string): string => reference.split('@')[0
 
 export function modelName({ model }: Job['spec']): string {
   const networks = model.generator === model.critic ? model.generator : `${model.generator} / ${model.critic}`
-  return model.imageSize === POINT_SIZE ? `${networks} · points` : `${networks} · ${model.imageSize} px`
+  const classes = model.classes === undefined ? '' : ` · ${model.classes} classes`
+  return model.imageSize === POINT_SIZE ? `${networks} · points` : `${networks} · ${model.imageSize} px${classes}`
 }
 
 /** `trainer_error` reads `trainer error`. */

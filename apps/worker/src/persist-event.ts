@@ -27,6 +27,8 @@ export interface PersisterOptions {
   fence: Fence
   /** Of the real points, where the job trains on points. */
   law: PointLaw | null
+  /** Of a conditional run, how many there are. */
+  classes: number | undefined
   /** Which checkpoints stay. */
   retention: Retention
   intent: Intent
@@ -116,10 +118,10 @@ class Uploads {
 async function persistSample(
   sample: SampleFile,
   upload: Uploads,
-  { db, fence, law, intent, log }: PersisterOptions,
+  { db, fence, law, classes, intent, log }: PersisterOptions,
 ): Promise<void> {
   const { step } = sample
-  const { png, ...picture } = law ? await scatterOf(sample, law) : await gridOf(sample)
+  const { png, ...picture } = law ? await scatterOf(sample, law) : await gridOf(sample, classes)
   const sha256 = createHash('sha256').update(png).digest('hex')
   const key = sampleKey(fence.jobId, step, fence.epoch, sha256)
   const row = {
@@ -136,8 +138,8 @@ async function persistSample(
   log.debug({ step }, 'sample stored')
 }
 
-async function gridOf({ file, numImages, imageSize, channels }: SampleFile) {
-  const { png, columns } = await encodeGrid({ pixels: await readFile(file), numImages, imageSize, channels })
+async function gridOf({ file, numImages, imageSize, channels }: SampleFile, classes: number | undefined) {
+  const { png, columns } = await encodeGrid({ pixels: await readFile(file), numImages, imageSize, channels, classes })
   return { png, numImages, columns, tileSize: imageSize, padding: PADDING, channels }
 }
 

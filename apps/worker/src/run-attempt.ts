@@ -173,6 +173,7 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, s
       store,
       fence,
       law: claim.dataset.law,
+      classes: spec.model.classes,
       retention: spec.checkpoint,
       intent,
       log,

@@ -34,6 +34,12 @@ describe('makeGrid', () => {
     expect(makeGrid(flat(3, 4, 3))).toMatchObject({ width: 3 * 6 + 2, height: 8, columns: 3 })
   })
 
+  test('has a column per class where classes take turns, as long as a screen holds them', () => {
+    expect(makeGrid({ ...flat(20, 4, 1), classes: 10 })).toMatchObject({ columns: 10, width: 10 * 6 + 2, height: 14 })
+    expect(makeGrid({ ...flat(6, 4, 1), classes: 10 })).toMatchObject({ columns: 6 })
+    expect(makeGrid({ ...flat(20, 4, 1), classes: 100 })).toMatchObject({ columns: 8 })
+  })
+
   test('refuses bytes of another shape', () => {
     expect(() => makeGrid({ ...flat(3, 4, 1), numImages: 4 })).toThrow('48 bytes, expected 64')
   })

@@ -1,7 +1,6 @@
+import { gridColumns } from '@kantor/contracts'
 import sharp from 'sharp'
 
-/** torchvision's default, kept up to a grid of 8 × 8; larger ones get 16, so that a screen holds them. */
-const columnsOf = (numImages: number) => Math.min(numImages, numImages <= 64 ? 8 : 16)
 export const PADDING = 2
 
 export interface Images {
@@ -10,6 +9,8 @@ export interface Images {
   numImages: number
   imageSize: number
   channels: number
+  /** That take turns in it. */
+  classes?: number | undefined
 }
 
 export interface Grid {
@@ -19,11 +20,11 @@ export interface Grid {
   columns: number
 }
 
-/** Lays images out as torchvision's make_grid does: 8 or 16 wide, 2 black pixels between and around. */
-export function makeGrid({ pixels, numImages, imageSize, channels }: Images): Grid {
+/** Lays images out as torchvision's make_grid does, 2 black pixels between and around: 8 or 16 wide, or a column per class. */
+export function makeGrid({ pixels, numImages, imageSize, channels, classes }: Images): Grid {
   const expected = numImages * imageSize * imageSize * channels
   if (pixels.byteLength !== expected) throw new Error(`a sample of ${pixels.byteLength} bytes, expected ${expected}`)
-  const columns = columnsOf(numImages)
+  const columns = gridColumns(numImages, classes)
   const cell = imageSize + PADDING
   const width = columns * cell + PADDING
   const height = Math.ceil(numImages / columns) * cell + PADDING

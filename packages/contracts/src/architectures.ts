@@ -16,6 +16,9 @@ export type GeneratorKind = z.infer<typeof GeneratorKind>
 export const CriticKind = z.enum(['dcgan', 'dcgan-nobn', 'dcgan-ln', 'dcgan-sn', 'mlp', 'resnet', 'resnet-sn'])
 export type CriticKind = z.infer<typeof CriticKind>
 
+/** Generators with the batch norms that a class can set. */
+const CONDITIONAL_GENERATORS: readonly GeneratorKind[] = ['dcgan', 'resnet']
+
 /** Sizes that the DCGAN pyramids can reach: 16 · 2^k. The authors assert `isize % 16 == 0`, which lets 48 loop for ever. */
 export const IMAGE_SIZES = [16, 32, 64, 128, 256] as const
 
@@ -51,6 +54,18 @@ export const Model = z
     criticFilters: z.int().min(1).max(1024).default(64),
     /** The authors' n_extra_layers: 3 × 3 convolutions at the widest resolution of each DCGAN network. */
     extraLayers: z.int().min(0).max(16).default(0),
+    /**
+     * Conditions both networks on the class of an image, of so many: as many as the dataset has labels. The generator's batch norms get a
+     * scale and an offset per class (Dumoulin et al. 2017), the critic's score a projection of its last features on a vector per class
+     * (Miyato and Koyama 2018, equation 3). Without it labels play no part.
+     */
+    classes: z.int().min(2).max(1000).optional(),
+  })
+  .refine(({ classes, generator }) => classes === undefined || CONDITIONAL_GENERATORS.includes(generator), {
+    path: ['classes'],
+    error: ({ input }) =>
+      `a class sets the batch norms of the generator, and ${(input as { generator: string }).generator} has none; take ${CONDITIONAL_GENERATORS.join(' or ')}, or leave classes out`,
+    params: { code: 'conflicting-options' },
   })
   .refine(
     (model) => model.extraLayers === 0 || [model.generator, model.critic].some((kind) => kind.startsWith('dcgan')),

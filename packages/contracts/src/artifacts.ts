@@ -25,6 +25,16 @@ export const Sample = z
   .meta({ id: 'Sample' })
 export type Sample = z.infer<typeof Sample>
 
+/** Tiles in a row of a grid, at most. */
+const WIDEST = 16
+
+/**
+ * Images in a row of a grid. With classes that take turns in it a column holds one class, while they fit in; else torchvision's default up to a
+ * grid of 8 × 8, and 16 for larger ones, so that a screen holds them.
+ */
+export const gridColumns = (numImages: number, classes?: number): number =>
+  Math.min(numImages, classes !== undefined && classes <= WIDEST ? classes : numImages <= 64 ? 8 : WIDEST)
+
 /** The generated points of a sample: the coordinates of one after the other. A coordinate that is no number is null. */
 export const SamplePoints = z
   .object({ dimensions: z.int(), points: z.array(z.array(z.number().nullable())) })

@@ -48,6 +48,11 @@ export const Generate = z
     batchNorm: z.enum(['batch', 'running']).default('batch'),
     /** `average` is the running mean of a job with `generatorAverage`. Without this key: the average where there is one. */
     weights: z.enum(['generator', 'average']).optional(),
+    /**
+     * Of a conditional generator (`model.classes`): the classes to draw, by number. Images take them in turn, legs of a path each the next.
+     * Without this key: all there are.
+     */
+    classes: z.array(z.int().min(0).max(999)).min(1).max(MAX_GENERATED).optional(),
     /** `png`: one grid · `zip`: a PNG each · `npy`: float32 [n, height, width, channels] as the generator gives them · `webp`: an animation. */
     as: z.enum(['png', 'zip', 'npy', 'webp']).default('png'),
   })

@@ -1,6 +1,6 @@
 export { AuditEntry, Session } from './access-routes.js'
 export { CriticKind, GeneratorKind, IMAGE_SIZES, Model, POINT_SIZE } from './architectures.js'
-export { Checkpoint, Sample, SamplePoints } from './artifacts.js'
+export { Checkpoint, gridColumns, Sample, SamplePoints } from './artifacts.js'
 export { Alert, AlertCondition, AlertRule, CreateAlertRule, PatchAlertRule } from './alerts.js'
 export {
   ARCHIVE_VERSION,

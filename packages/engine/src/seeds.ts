@@ -7,6 +7,8 @@ export const streams = {
   dataOrder: 5,
   interpolation: 6,
   diagnosis: 7,
+  criticClass: 8,
+  generatorClass: 9,
 } as const
 export type Stream = keyof typeof streams
 

@@ -1,10 +1,10 @@
 import { type Tensor, tf, type Variable } from '@kantor/engine'
-import type { BatchNormMode, Layer } from './architectures/layer.js'
+import type { BatchNormMode, Given, Layer } from './architectures/layer.js'
 import type { Player } from './player.js'
 
 /** A network of its own whose weights follow a player's. */
 export interface Average extends Pick<Player, 'weights'> {
-  forward(x: Tensor, batchNorm: Exclude<BatchNormMode, 'train'>): Tensor
+  forward(x: Tensor, batchNorm: Exclude<BatchNormMode, 'train'>, given?: Given): Tensor
   /** After the player's update; tensor code only. */
   follow(): void
   /** Takes the player's weights as they are. */
@@ -22,7 +22,8 @@ export function createAverage(network: Layer, player: Player, { decay }: { decay
   const [kept, taken] = [tf.scalar(decay), tf.scalar(1 - decay)]
   return {
     weights,
-    forward: (x, batchNorm) => network.apply(x, { variable: (name) => byName.get(name) as Variable, batchNorm }),
+    forward: (x, batchNorm, given) =>
+      network.apply(x, { variable: (name) => byName.get(name) as Variable, batchNorm, ...given }),
     follow() {
       for (const [i, { parameter, variable }] of weights.entries()) {
         const now = player.weights[i]!.variable

@@ -9,6 +9,8 @@ export interface ImageSource {
   /** Pixels per side. */
   readonly imageSize: number
   readonly channels: number
+  /** Per image the number of its class, or −1; a conditional run needs them. */
+  readonly labels?: Int32Array | undefined
   /** NHWC of the images with these indices, one after the other. */
   read(indices: Int32Array): Uint8Array | Float32Array
 }

@@ -14,6 +14,8 @@ export interface Game {
   /** The generator's running mean, where the spec asks for one. */
   average: Average | null
   objective: Objective
+  /** How many classes the networks are conditional on. */
+  classes?: number | undefined
   /** The objective's weights on the device. */
   criticWeights: Tensor1D
   generatorWeights: Tensor1D
@@ -46,6 +48,7 @@ export function createGame(spec: GameSpec, channels: number): Game {
     critic,
     average,
     objective,
+    classes: spec.model.classes,
     criticWeights,
     generatorWeights,
     dispose() {

@@ -1,6 +1,7 @@
 import type { JobSpec } from '@kantor/contracts'
 import { createAdam, tf } from '@kantor/engine'
 import { buildNetworks } from './architectures/index.js'
+import { inTurn, oneHot } from './classes.js'
 import type { BatchNormMode } from './architectures/layer.js'
 import { readGenerator } from './checkpoint/checkpoint.js'
 import { drawLatents } from './latents.js'
@@ -11,8 +12,14 @@ import { createPlayer } from './player.js'
 export interface OpenGenerator {
   spec: JobSpec
   step: number
-  /** uint8 NHWC images from latents of `seed`, in batches of the job's size: the statistics of `batch` are those of a training batch. */
-  images(count: number, options: { seed: number; batchNorm: Exclude<BatchNormMode, 'train'> }): Uint8Array
+  /**
+   * uint8 NHWC images from latents of `seed`, in batches of the job's size: the statistics of `batch` are those of a training batch. Of a
+   * conditional generator they are of `classes`, one per image, and of every class in turn where none are given.
+   */
+  images(
+    count: number,
+    options: { seed: number; batchNorm: Exclude<BatchNormMode, 'train'>; classes?: Int32Array | undefined },
+  ): Uint8Array
   dispose(): void
 }
 
@@ -31,7 +38,9 @@ export function openGenerator(checkpoint: Uint8Array, channels: number): OpenGen
   return {
     spec,
     step,
-    images(count, { seed, batchNorm }) {
+    images(count, { seed, batchNorm, classes }) {
+      const numClasses = spec.model.classes
+      const all = numClasses === undefined ? null : (classes ?? inTurn(count, numClasses))
       const made = new Uint8Array(count * imageBytes)
       for (let from = 0, batch = 0; from < count; from += spec.batchSize, batch++) {
         const values = tf.tidy(() => {
@@ -39,7 +48,10 @@ export function openGenerator(checkpoint: Uint8Array, channels: number): OpenGen
             stream: 'sampleLatent',
             step: batch,
           })
-          return player.forward(latentNZ, batchNorm).dataSync<'float32'>()
+          // The last batch is filled up with its own beginning's classes: it is drawn whole, and cut.
+          const rows = all && Array.from({ length: spec.batchSize }, (_, i) => all[(from + i) % count] as number)
+          const classesNK = rows && tf.tensor2d(oneHot(rows, numClasses!), [spec.batchSize, numClasses!], 'float32')
+          return player.forward(latentNZ, batchNorm, classesNK ? { classesNK } : {}).dataSync<'float32'>()
         })
         made.set(toBytes(values).subarray(0, (count - from) * imageBytes), from * imageBytes)
       }

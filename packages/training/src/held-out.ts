@@ -20,8 +20,19 @@ export function holdOut(images: ImageSource, count: number): SplitImages {
   }
 }
 
+/** The images that have a label, for a run that needs the labels. */
+export function labelled(images: ImageSource): ImageSource {
+  const { labels } = images
+  if (!labels?.includes(-1)) return images
+  return subset(
+    images,
+    Int32Array.from({ length: images.numImages }, (_, i) => i).filter((i) => (labels[i] as number) >= 0),
+  )
+}
+
 const subset = (images: ImageSource, kept: Int32Array): ImageSource => ({
   ...images,
   numImages: kept.length,
+  labels: images.labels && kept.map((index) => images.labels![index] as number),
   read: (indices) => images.read(indices.map((index) => kept[index] as number)),
 })

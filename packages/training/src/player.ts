@@ -1,5 +1,5 @@
 import { type Optimizer, randomNormal, randomUniform, seedPair, type Tensor, tf, type Variable } from '@kantor/engine'
-import type { BatchNormMode, Layer, Tap } from './architectures/layer.js'
+import type { BatchNormMode, Given, Layer } from './architectures/layer.js'
 import type { Parameter } from './architectures/parameter.js'
 
 interface Weight {
@@ -14,7 +14,7 @@ export interface Player {
   /** Those that the optimizer moves. */
   trained: readonly Weight[]
   optimizer: Optimizer
-  forward(x: Tensor, batchNorm: BatchNormMode, tap?: Tap): Tensor
+  forward(x: Tensor, batchNorm: BatchNormMode, given?: Given): Tensor
   dispose(): void
 }
 
@@ -42,7 +42,7 @@ export function createPlayer(network: Layer, { seed, index, createOptimizer }: P
     weights,
     trained,
     optimizer,
-    forward: (x, batchNorm, tap) => network.apply(x, { variable, batchNorm, tap }),
+    forward: (x, batchNorm, given) => network.apply(x, { variable, batchNorm, ...given }),
     dispose() {
       optimizer.dispose()
       tf.dispose(weights.map((weight) => weight.variable))

@@ -18,7 +18,7 @@ import type { ImageSource, TrainControl, TrainEvent } from './events.js'
 import { createGame } from './game.js'
 import { createHealthMonitor, noMemory } from './health/monitor.js'
 import { boostAfter, remediesFor } from './health/remedies.js'
-import { holdOut } from './held-out.js'
+import { holdOut, labelled } from './held-out.js'
 import { rateScale } from './learning-rate.js'
 import { sample } from './sampling.js'
 import { plannedCriticSteps } from './schedule.js'
@@ -50,7 +50,7 @@ export interface TrainOptions {
  */
 export async function* train({
   spec,
-  images: source,
+  images: given,
   resume,
   start,
   control,
@@ -58,6 +58,7 @@ export async function* train({
   engine = 'compiled',
   diagnostics: isMeasured = true,
 }: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
+  const source = spec.model.classes === undefined ? given : labelled(given)
   checkImages(spec, source)
   const split = holdOut(source, spec.heldOut)
   const images = split.training
@@ -180,9 +181,12 @@ const isSpent = ({ budget }: JobSpec, { step, epoch, elapsedSeconds }: RunState)
   epoch >= (budget.epochs ?? Infinity) ||
   elapsedSeconds >= (budget.seconds ?? Infinity)
 
-function checkImages({ model, heldOut }: JobSpec, { numImages, imageSize }: ImageSource): void {
+function checkImages({ model, heldOut }: JobSpec, { numImages, imageSize, labels }: ImageSource): void {
   if (numImages < 1) throw new RangeError('the dataset has no images')
   if (numImages <= heldOut) throw new RangeError(`the dataset has ${numImages} images, and ${heldOut} are held out`)
+  if (model.classes !== undefined && !labels?.every((label) => label < model.classes!)) {
+    throw new RangeError(`the model is conditional on ${model.classes} classes, and the images have no such labels`)
+  }
   if (imageSize !== model.imageSize) {
     throw new RangeError(`the images are ${imageSize} pixels wide, the model is built for ${model.imageSize}`)
   }

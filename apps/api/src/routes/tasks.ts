@@ -80,6 +80,13 @@ function assertExportable({ weights, format }: ExportRequest, { spec }: Job): vo
       message: 'the generator shift, of Example 1, is no network that the format knows',
       hint: 'state-dict',
     })
+  if (spec.model.classes !== undefined && format !== 'state-dict')
+    errors.push({
+      pointer: '/format',
+      code: 'not-allowed',
+      message: 'the generator is conditional on a class, which the format’s one input of latents does not carry',
+      hint: 'state-dict',
+    })
   if (errors.length > 0) throw validationFailed(errors)
 }
 
@@ -114,6 +121,7 @@ function assertFits(request: Generate, { spec }: Job): void {
           },
         ]),
     ...averageMissing(weights, spec),
+    ...classFaults(request, spec.model.classes),
     ...(imageSize !== POINT_SIZE || as === 'npy'
       ? []
       : [{ pointer: '/as', code: 'not-allowed' as const, message: 'points have no pictures: ask for npy' }]),
@@ -124,4 +132,20 @@ function assertFits(request: Generate, { spec }: Job): void {
         ]),
   ]
   if (errors.length > 0) throw validationFailed(errors)
+}
+
+function classFaults({ classes: asked = [] }: Generate, classes: number | undefined): FieldError[] {
+  if (asked.length > 0 && classes === undefined) {
+    const message = 'the job trained a generator that knows no classes (spec.model.classes)'
+    return [{ pointer: '/classes', code: 'conflicting-options', message, hint: 'leave classes out' }]
+  }
+  const wrong = asked.findIndex((one) => one >= (classes ?? Infinity))
+  if (wrong < 0) return []
+  return [
+    {
+      pointer: `/classes/${wrong}`,
+      code: 'out-of-range',
+      message: `the generator knows the classes 0 to ${classes! - 1}`,
+    },
+  ]
 }

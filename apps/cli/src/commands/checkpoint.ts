@@ -53,6 +53,7 @@ interface GenerateFlags extends Flags {
   truncation?: number
   batchNorm?: 'batch' | 'running'
   weights?: 'generator' | 'average'
+  classes?: number[]
 }
 
 const generate = () =>
@@ -73,6 +74,7 @@ const generate = () =>
     .addOption(
       new Option('--batch-norm <mode>', 'statistics of this batch, or of training').choices(['batch', 'running']),
     )
+    .option('--classes <numbers>', 'of a conditional generator: 3, or 3,5 in turn; all without it', classNumbers)
     .addOption(
       new Option('--weights <which>', 'of the generator, or their running mean').choices(['generator', 'average']),
     )
@@ -139,7 +141,8 @@ const exported = () =>
       note(`latents of ${latentSize} to images of ${imageSize} × ${imageSize} × ${channels}; ${sizeBytes} bytes`)
     })
 
-function requestOf({ out, count, seed, path, frames, truncation, batchNorm, weights }: GenerateFlags): GenerateInput {
+function requestOf(flags: GenerateFlags): GenerateInput {
+  const { out, count, seed, path, frames, truncation, batchNorm, weights, classes } = flags
   const as = extname(out).slice(1).toLowerCase()
   if (!(as in generatedMedia))
     throw new Failure('usage', `${out} does not say what to make`, {
@@ -158,6 +161,7 @@ function requestOf({ out, count, seed, path, frames, truncation, batchNorm, weig
     ...(truncation !== undefined && { truncation }),
     ...(batchNorm && { batchNorm }),
     ...(weights && { weights }),
+    ...(classes && { classes }),
   }
 }
 
@@ -165,6 +169,12 @@ function numbers(text: string): number[] {
   const list = text.split(',').map(Number)
   if (/^\d+(,\d+)+$/.test(text) && list.length <= 16 && list.every((seed) => seed <= SEEDS)) return list
   throw new InvalidArgumentError('It must be 2 to 16 whole numbers with commas between.')
+}
+
+function classNumbers(text: string): number[] {
+  const list = text.split(',').map(Number)
+  if (/^\d+(,\d+)*$/.test(text) && list.length <= 1024 && list.every((one) => one < 1000)) return list
+  throw new InvalidArgumentError('It must be one number of a class, or several with commas between.')
 }
 
 function positive(text: string): number {

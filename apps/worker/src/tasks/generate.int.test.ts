@@ -1,10 +1,21 @@
 // Images drawn from a checkpoint, and exports of it, by processes of their own, through the store and back.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ExportRequest, Generate, type GenerateInput, type Task } from '@kantor/contracts'
-import { createTask, getTask, listCheckpoints, taskOutput, unreferencedKeys } from '@kantor/db'
+import { importDataset } from '@kantor/datasets'
+import {
+  createTask,
+  getTask,
+  listCheckpoints,
+  listSamples,
+  registerDataset,
+  taskOutput,
+  unreferencedKeys,
+} from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
 import sharp from 'sharp'
 import { fromBuffer } from 'yauzl'
@@ -33,6 +44,34 @@ afterAll(async () => {
   await rig?.close()
   await services?.stop()
 })
+
+/** Of an IDX file: big-endian numbers. */
+function header(...numbers: number[]): Buffer {
+  const bytes = Buffer.alloc(4 * numbers.length)
+  for (const [i, value] of numbers.entries()) bytes.writeUInt32BE(value, 4 * i)
+  return bytes
+}
+
+/** Ninety images of three labels, striped as their label says. Answers id@version. */
+async function importStripes(): Promise<string> {
+  const numImages = 90
+  const [images, labels] = [join(services.directory, 'stripes'), join(services.directory, 'stripe-labels')]
+  const pixels = Uint8Array.from({ length: numImages * SIZE ** 2 }, (_, i) => {
+    const image = Math.floor(i / SIZE ** 2)
+    return 127 + 120 * Math.sin(i * (1 + (image % 3)) + image)
+  })
+  await writeFile(images, Buffer.concat([header(0x803, numImages, SIZE, SIZE), pixels]))
+  await writeFile(
+    labels,
+    Buffer.concat([header(0x801, numImages), Uint8Array.from({ length: numImages }, (_, i) => i % 3)]),
+  )
+  const source = { kind: 'idx', images, labels } as const
+  const { id, version } = await registerDataset(
+    rig.db,
+    await importDataset({ id: 'stripes', source, store: rig.store }),
+  )
+  return `${id}@${version}`
+}
 
 async function run(request: GenerateInput): Promise<Task> {
   const task = await createTask(rig.db, { kind: 'generate', checkpointId, params: Generate.parse(request) })
@@ -157,6 +196,50 @@ describe('generate', () => {
     const task = await run({ from: { kind: 'latents', latents: [[1, 2]] } })
     expect(task).toMatchObject({ state: 'failed', reason: 'impossible', attempt: 1 })
     expect(task.message).toBe('latent 0 has 2 numbers, the generator takes 8')
+  })
+
+  test('of a conditional generator: the classes asked for in turn, all of them otherwise; grids have a column each', async () => {
+    const unconditional = checkpointId
+    const job = await rig.submit({
+      dataset: await importStripes(),
+      model: {
+        generator: 'dcgan',
+        critic: 'mlp',
+        imageSize: SIZE,
+        latentSize: 8,
+        generatorFilters: 4,
+        criticFilters: 8,
+        classes: 3,
+      },
+      optimizer: { kind: 'rmsprop', criticLearningRate: 1e-3, generatorLearningRate: 1e-3 },
+      budget: { generatorSteps: 20 },
+    })
+    await runAttempt(rig.deps('conditional'), { jobId: job.id }, never)
+    checkpointId = (await listCheckpoints(rig.db, job.id, { limit: 1 })).items[0]!.id
+    expect((await listSamples(rig.db, job.id, { limit: 1 })).items[0]).toMatchObject({ numImages: 4, columns: 3 })
+
+    const latent = Array.from({ length: 8 }, (_, i) => Math.sin(i))
+    const from: GenerateInput['from'] = { kind: 'latents', latents: [latent, latent, latent, latent] }
+    const all = await numbersOf({ batchNorm: 'running', from })
+    for (const other of [1, 2]) expect(farthest(all[0]!, all[other]!)).toBeGreaterThan(1e-3)
+    expect(farthest(all[0]!, all[3]!)).toBeLessThan(1e-6)
+    const asked = await numbersOf({ batchNorm: 'running', classes: [2, 0], from })
+    for (const [i, one] of [2, 0, 2, 0].entries()) expect(farthest(asked[i]!, all[one]!)).toBeLessThan(1e-6)
+    // On a path a leg is of one class.
+    const walked = await numbersOf({
+      batchNorm: 'running',
+      classes: [1, 2],
+      from: { kind: 'path', seeds: [4, 4], frames: 2 },
+    })
+    expect(farthest(walked[0]!, walked[1]!)).toBeLessThan(1e-6)
+    expect(farthest(walked[1]!, walked[2]!)).toBeGreaterThan(1e-3)
+    const grid = await sharp(await bytesOf({ from: { kind: 'seeds', count: 7 } })).metadata()
+    expect(grid).toMatchObject({ width: 3 * 18 + 2, height: 3 * 18 + 2 })
+
+    const impossible = { state: 'failed', reason: 'impossible' }
+    expect(await run({ classes: [3] })).toMatchObject({ ...impossible, message: expect.stringContaining('0 to 2') })
+    checkpointId = unconditional
+    expect(await run({ classes: [0] })).toMatchObject({ ...impossible, message: expect.stringContaining('no classes') })
   })
 
   test('NumPy reads its numbers', async () => {

@@ -21,9 +21,12 @@ async function generateIn(directory: string, work: TaskWork<'generate'>): Promis
     throw new Impossible(`the checkpoint is damaged, ${fault}: have it verified, and ask for another one`)
 
   const imagesFile = join(directory, 'images')
-  const { weights, ...drawn } = await draw({ type: 'draw', checkpointFile, imagesFile, request: task.params }, signal)
+  const { weights, classes, ...drawn } = await draw(
+    { type: 'draw', checkpointFile, imagesFile, request: task.params },
+    signal,
+  )
   const file = join(directory, 'output')
-  await writers[task.params.as]({ ...drawn, pixels: await readFile(imagesFile) }, file)
+  await writers[task.params.as]({ ...drawn, classes, pixels: await readFile(imagesFile) }, file)
   const { output, ...stored } = await storeOutput(work, file, generatedMedia[task.params.as])
   return { result: { ...drawn, weights, ...stored }, output }
 }

@@ -20,6 +20,8 @@ export const FromDrawing = z.discriminatedUnion('type', [
     imageSize: z.int(),
     channels: z.int(),
     weights: z.enum(['generator', 'average']),
+    /** How many classes take turns; absent without classes. */
+    classes: z.int().optional(),
   }),
   /** `impossible`: no other try would go better. */
   z.object({ type: z.literal('failed'), message: z.string(), impossible: z.boolean() }),

@@ -45,26 +45,53 @@ function latentsOf({ from, truncation }: Generate, drawing: Drawing): Float32Arr
   }
 }
 
+/** Of each image where the generator is conditional: those that were asked for, or all there are, in turn; of a path each leg is the next. */
+function classesFor({ from, classes: asked }: Generate, count: number, { classes }: Drawing): Turns | undefined {
+  if (classes === undefined) {
+    if (asked) throw new Impossible('the checkpoint’s generator knows no classes: leave them out')
+    return undefined
+  }
+  const wrong = asked?.find((one) => one >= classes)
+  if (wrong !== undefined) throw new Impossible(`there is no class ${wrong}: the generator knows 0 to ${classes - 1}`)
+  const turns = asked ?? Array.from({ length: classes }, (_, i) => i)
+  const turnOf = (i: number) => (from.kind === 'path' ? Math.floor(i / from.frames) : i) % turns.length
+  return { turns: turns.length, ofImages: Int32Array.from({ length: count }, (_, i) => turns[turnOf(i)]!) }
+}
+
+interface Turns {
+  turns: number
+  ofImages: Int32Array
+}
+
 /** Batch statistics need all images in one pass; running ones make them independent. */
-function* passes(latents: Float32Array[], batchNorm: Generate['batchNorm']): Generator<Float32Array> {
+function* passes(
+  latents: Float32Array[],
+  classes: Int32Array | undefined,
+  batchNorm: Generate['batchNorm'],
+): Generator<{ latents: Float32Array; classes: Int32Array | undefined }> {
   const size = batchNorm === 'batch' ? latents.length : AT_ONCE
   for (let i = 0; i < latents.length; i += size)
-    yield Float32Array.from(latents.slice(i, i + size).flatMap((z) => [...z]))
+    yield {
+      latents: Float32Array.from(latents.slice(i, i + size).flatMap((z) => [...z])),
+      classes: classes?.slice(i, i + size),
+    }
 }
 
 async function draw({ checkpointFile, request, imagesFile }: Draw): Promise<FromDrawing> {
   const drawing = await openDrawing(await readFile(checkpointFile), request.weights)
   const latents = latentsOf(request, drawing)
+  const classes = classesFor(request, latents.length, drawing)
   const images: Uint8Array[] = []
-  for (const pass of passes(latents, request.batchNorm)) {
-    const values = drawing.draw(pass, request.batchNorm)
+  for (const pass of passes(latents, classes?.ofImages, request.batchNorm)) {
+    const values = drawing.draw(pass.latents, request.batchNorm, pass.classes)
     images.push(
       request.as === 'npy' ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : toBytes(values),
     )
   }
   await writeFile(imagesFile, Buffer.concat(images))
   const { imageSize, channels, weights } = drawing
-  return { type: 'drawn', numImages: latents.length, imageSize, channels, weights }
+  const turns = classes && { classes: classes.turns }
+  return { type: 'drawn', numImages: latents.length, imageSize, channels, weights, ...turns }
 }
 
 async function answer(message: Draw): Promise<void> {

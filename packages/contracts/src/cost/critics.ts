@@ -9,6 +9,7 @@ import {
   layerNorm,
   type LayerCost,
   type Norm,
+  projection,
   repeated,
   spectral,
 } from './layers.js'
@@ -18,6 +19,7 @@ export interface CriticShape {
   channels: number
   filters: number
   extraLayers: number
+  classes?: number | undefined
 }
 
 interface Norms {
@@ -27,7 +29,10 @@ interface Norms {
 }
 
 /** The pyramid from the image down to 4 × 4; the first convolution has no norm. */
-function dcgan({ imageSize, channels, filters, extraLayers }: CriticShape, { norm, isSpectral }: Norms): LayerCost[] {
+function dcgan(
+  { imageSize, channels, filters, extraLayers, classes }: CriticShape,
+  { norm, isSpectral }: Norms,
+): LayerCost[] {
   const weighted = (cost: LayerCost, width: number) => (isSpectral ? spectral(cost, width) : cost)
   const after = (width: number, size: number): LayerCost[] => [
     ...(norm ? [norm(width, size)] : []),
@@ -43,21 +48,23 @@ function dcgan({ imageSize, channels, filters, extraLayers }: CriticShape, { nor
   for (let size = half / 2; size >= 4; size /= 2, width *= 2) {
     layers.push(weighted(halving({ from: width, to: 2 * width }, size), 2 * width), ...after(2 * width, size))
   }
-  return [...layers, weighted(dense({ from: 16 * width, to: 1 }, { bias: false }), 1)]
+  const score = weighted(dense({ from: 16 * width, to: 1 }, { bias: false }), 1)
+  return [...layers, score, ...projection(classes, 16 * width, isSpectral)]
 }
 
-function mlp({ imageSize, channels, filters }: CriticShape): LayerCost[] {
+function mlp({ imageSize, channels, filters, classes }: CriticShape): LayerCost[] {
   const hidden = dense({ from: filters, to: filters }, { bias: true })
   return [
     dense({ from: channels * imageSize ** 2, to: filters }, { bias: true }),
     activation(filters),
     ...repeated(2, [hidden, activation(filters)]),
     dense({ from: filters, to: 1 }, { bias: true }),
+    ...projection(classes, filters),
   ]
 }
 
 /** Halved down to 8 × 8, two blocks more; a shortcut where the size changes. */
-function resnet({ imageSize, channels, filters }: CriticShape, { norm, isSpectral }: Norms): LayerCost[] {
+function resnet({ imageSize, channels, filters, classes }: CriticShape, { norm, isSpectral }: Norms): LayerCost[] {
   const weighted = (cost: LayerCost, width = filters) => (isSpectral ? spectral(cost, width) : cost)
   const width = { from: filters, to: filters }
   const before = (size: number): LayerCost[] => [
@@ -74,7 +81,8 @@ function resnet({ imageSize, channels, filters }: CriticShape, { norm, isSpectra
   for (let size = imageSize / 2; size > 8; size /= 2)
     layers.push(...before(size), ...before(size), weighted(biased(width, size, 1)))
   const score = weighted(dense({ from: filters, to: 1 }, { bias: true }), 1)
-  return [...layers, ...repeated(4, before(8)), activation(filters * 64), score]
+  const scores = [score, ...projection(classes, filters, isSpectral)]
+  return [...layers, ...repeated(4, before(8)), activation(filters * 64), ...scores]
 }
 
 export const critics: Record<CriticKind, (shape: CriticShape) => LayerCost[]> = {

@@ -4,6 +4,7 @@ import {
   batchNorm,
   bias,
   biased,
+  conditionalBatchNorm,
   dense,
   doubling,
   keeping,
@@ -18,6 +19,7 @@ export interface GeneratorShape {
   filters: number
   extraLayers: number
   latentSize: number
+  classes?: number | undefined
 }
 
 /** Sizes from 4 × 4 up to half the image. */
@@ -32,6 +34,9 @@ const halvingWidths = (shape: GeneratorShape): number[] =>
   sizesOf(shape).map((size) => Math.floor(shape.filters / 2) * (shape.imageSize / size))
 
 const oneWidth = (shape: GeneratorShape): number[] => sizesOf(shape).map(() => shape.filters)
+
+const normOf = ({ classes }: GeneratorShape): Norm =>
+  classes === undefined ? batchNorm : conditionalBatchNorm(classes)
 
 function dcgan(shape: GeneratorShape, widths: number[], norm: Norm | null): LayerCost[] {
   const { imageSize, channels, latentSize, extraLayers } = shape
@@ -64,22 +69,24 @@ function mlp({ imageSize, channels, latentSize, filters }: GeneratorShape): Laye
 }
 
 /** A block per doubling: norm, convolution at the new size, norm, convolution, and a shortcut. */
-function resnet({ imageSize, channels, latentSize, filters }: GeneratorShape): LayerCost[] {
+function resnet(shape: GeneratorShape): LayerCost[] {
+  const { imageSize, channels, latentSize, filters } = shape
+  const norm = normOf(shape)
   const width = { from: filters, to: filters }
   const layers = [dense({ from: latentSize, to: 16 * filters }, { bias: true })]
   for (let size = 4; size < imageSize; size *= 2) {
     const to = 2 * size
-    layers.push(batchNorm(filters, size), activation(filters * size ** 2), activation(filters * to ** 2))
-    layers.push(biased(width, to), batchNorm(filters, to), activation(filters * to ** 2), biased(width, to))
+    layers.push(norm(filters, size), activation(filters * size ** 2), activation(filters * to ** 2))
+    layers.push(biased(width, to), norm(filters, to), activation(filters * to ** 2), biased(width, to))
     layers.push(biased(width, to, 1))
   }
   const pixels = imageSize ** 2
-  layers.push(batchNorm(filters, imageSize), activation(filters * pixels))
+  layers.push(norm(filters, imageSize), activation(filters * pixels))
   return [...layers, biased({ from: filters, to: channels }, imageSize), activation(channels * pixels)]
 }
 
 export const generators: Record<GeneratorKind, (shape: GeneratorShape) => LayerCost[]> = {
-  dcgan: (shape) => dcgan(shape, halvingWidths(shape), batchNorm),
+  dcgan: (shape) => dcgan(shape, halvingWidths(shape), normOf(shape)),
   'dcgan-nobn': (shape) => dcgan(shape, halvingWidths(shape), null),
   'dcgan-constant': (shape) => dcgan(shape, oneWidth(shape), null),
   mlp,

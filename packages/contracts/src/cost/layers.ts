@@ -59,6 +59,30 @@ export const activation = (outputs: number): LayerCost => layer({ outputs })
 export const batchNorm = (width: number, size: number): LayerCost =>
   layer({ weights: 2 * width, statistics: 2 * width, outputs: width * size ** 2 })
 
+/** With a row of scales and of offsets per class: two products of the class with them, and ops that keep the normalised and the scaled image. */
+export const conditionalBatchNorm =
+  (classes: number): Norm =>
+  (width, size) =>
+    layer({
+      weights: 2 * width * classes,
+      statistics: 2 * width,
+      operations: 4 * width * classes,
+      outputs: 3 * width * size ** 2,
+    })
+
+/** A vector per class beside `features` that are scored; with spectral norm a singular vector of a number per class. */
+export const projection = (classes: number | undefined, features: number, isSpectral = false): LayerCost[] =>
+  classes === undefined
+    ? []
+    : [
+        layer({
+          weights: classes * features,
+          statistics: isSpectral ? classes : 0,
+          operations: 2 * (classes + 1) * features,
+          outputs: 2 * features,
+        }),
+      ]
+
 /** Made of elementary ops, each of which keeps a whole image: centred, squared, normalised, scaled, shifted. */
 export const layerNorm = (width: number, size: number): LayerCost =>
   layer({ weights: 2 * width, outputs: 5 * width * size ** 2 })

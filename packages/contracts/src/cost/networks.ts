@@ -18,8 +18,8 @@ function total(layers: readonly LayerCost[]): NetworkCost {
 
 /** What the two networks of a model cost; operations and outputs per image. `imageSize` must be 16 · 2^k. */
 export function networkCosts(model: Model, channels: number): { generator: NetworkCost; critic: NetworkCost } {
-  const { imageSize, extraLayers, latentSize } = model
-  const shared = { imageSize, channels, extraLayers }
+  const { imageSize, extraLayers, latentSize, classes } = model
+  const shared = { imageSize, channels, extraLayers, classes }
   return {
     generator: total(generators[model.generator]({ ...shared, latentSize, filters: model.generatorFilters })),
     critic: total(critics[model.critic]({ ...shared, filters: model.criticFilters })),

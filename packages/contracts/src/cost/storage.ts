@@ -1,4 +1,5 @@
 import { POINT_SIZE } from '../architectures.js'
+import { gridColumns } from '../artifacts.js'
 import { lossNames } from '../curve.js'
 import { everyStepNames } from '../diagnostics.js'
 import type { JobSpec } from '../job-spec.js'
@@ -38,7 +39,7 @@ export interface StorageEstimate {
 export function storageOf(spec: JobSpec, channels: number, steps: number): StorageEstimate {
   const { sampling, checkpoint, model } = spec
   const isPoints = model.imageSize === POINT_SIZE
-  const columns = Math.min(sampling.count <= 64 ? 8 : 16, sampling.count)
+  const columns = gridColumns(sampling.count, model.classes)
   const tile = model.imageSize + PADDING
   const gridPixels = (columns * tile + PADDING) * (Math.ceil(sampling.count / columns) * tile + PADDING)
   // One before the first step and one after the last.

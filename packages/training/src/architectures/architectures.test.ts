@@ -43,13 +43,15 @@ describe('networks', () => {
     const small = { imageSize, generatorFilters: 6, criticFilters: 5, latentSize: 3, extraLayers: 2 }
     for (const generator of GeneratorKind.options) {
       for (const critic of CriticKind.options) {
-        const model = { ...small, generator, critic }
-        const built = networks(model)
-        for (const [name, cost] of Object.entries(networkCosts(model, 3)) as [
-          'generator' | 'critic',
-          { weights: number; statistics: number },
-        ][]) {
-          expect([cost.weights, cost.statistics]).toEqual([numTrained(built[name]), numRunning(built[name])])
+        for (const classes of [undefined, 7]) {
+          const model = { ...small, generator, critic, classes }
+          const built = networks(model)
+          for (const [name, cost] of Object.entries(networkCosts(model, 3)) as [
+            'generator' | 'critic',
+            { weights: number; statistics: number },
+          ][]) {
+            expect([cost.weights, cost.statistics]).toEqual([numTrained(built[name]), numRunning(built[name])])
+          }
         }
       }
     }

@@ -42,8 +42,8 @@ export interface Networks {
 
 /** The two networks of a job. @throws RangeError when the shapes do not fit the kind. */
 export function buildNetworks(model: Model, channels: number): Networks {
-  const { imageSize, latentSize, extraLayers } = model
-  const shared = { imageSize, channels, extraLayers }
+  const { imageSize, latentSize, extraLayers, classes } = model
+  const shared = { imageSize, channels, extraLayers, classes }
   return {
     generator: generators[model.generator]({ ...shared, latentSize, filters: model.generatorFilters }),
     critic: critics[model.critic]({ ...shared, filters: model.criticFilters }),

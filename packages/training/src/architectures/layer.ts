@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from '@kantor/engine'
+import type { Tensor, Tensor2D, Variable } from '@kantor/engine'
 import type { Operation } from './operation.js'
 import type { Parameter } from './parameter.js'
 
@@ -12,11 +12,21 @@ export type BatchNormMode = 'train' | 'batch' | 'running'
 export interface Context {
   variable: (name: string) => Variable
   batchNorm: BatchNormMode
+  /** The classes of the images, one-hot [n, classes]; a conditional network needs them. */
+  classesNK?: Tensor2D | undefined
   /** Sees the output of every layer with a weight matrix, and says what goes on instead. */
   tap?: Tap | undefined
 }
 
-export type Tap = (output: Tensor) => Tensor
+/** What a pass is given beside its input. */
+export type Given = Pick<Context, 'classesNK' | 'tap'>
+
+export function classesOf({ classesNK }: Context): Tensor2D {
+  if (!classesNK) throw new Error('a conditional network needs the classes of its images')
+  return classesNK
+}
+
+type Tap = (output: Tensor) => Tensor
 
 /** A piece of a network: its parameters in PyTorch's order, and what it computes. */
 export interface Layer {

@@ -1,6 +1,4 @@
 import {
-  batchNormInference,
-  batchNormTraining,
   convolve,
   convolveTransposed,
   dense,
@@ -18,8 +16,8 @@ import { activation, type Layer } from './layer.js'
 import { type Init, type Parameter, permuted, plain } from './parameter.js'
 import { plainWeight, type WeightNorm } from './weight-norm.js'
 
-// Tensors are NHWC inside. The authors' weights_init: every Conv* weight N(0, 0.02), every BatchNorm scale N(1, 0.02)
-// (0.02 is the standard deviation), offsets 0; Linear keeps PyTorch's default.
+// Tensors are NHWC inside. The authors' weights_init: every Conv* weight N(0, 0.02), 0.02 being the standard deviation; Linear keeps
+// PyTorch's default.
 
 const convolutionInit: Init = { kind: 'normal', mean: 0, deviation: 0.02 }
 
@@ -93,42 +91,6 @@ export function scoring(name: string, from: number, weightNorm: WeightNorm = pla
     parameters: [parameter, ...weightNorm.parameters(parameter)],
     apply: (x, context) =>
       tf.reshape(dense(tf.reshape(x, [-1, 16 * from]), weightNorm.apply(parameter, context) as Tensor2D), [-1]),
-  }
-}
-
-/** BatchNorm2d with PyTorch's defaults: ε 1e-5, momentum 0.1, unbiased running variance. */
-export function batchNorm(name: string, channels: number): Layer {
-  const parameter = (suffix: string, init: Init, role: Parameter['role']): Parameter => ({
-    name: `${name}.${suffix}`,
-    torchShape: [channels],
-    layout: plain([channels]),
-    init,
-    role,
-  })
-  const scale = parameter('weight', { kind: 'normal', mean: 1, deviation: 0.02 }, 'batch-norm')
-  const offset = parameter('bias', { kind: 'constant', value: 0 }, 'batch-norm')
-  const mean = parameter('running_mean', { kind: 'constant', value: 0 }, 'running')
-  const variance = parameter('running_var', { kind: 'constant', value: 1 }, 'running')
-  const epsilon = 1e-5
-  return {
-    parameters: [scale, offset, mean, variance],
-    operations: [{ kind: 'batch-norm', scale, offset, mean, variance, epsilon }],
-    apply(x, { variable, batchNorm: mode }) {
-      const vector = ({ name: key }: Parameter) => variable(key) as unknown as Tensor1D
-      const state = {
-        scale: vector(scale),
-        offset: vector(offset),
-        runningMean: vector(mean),
-        runningVariance: vector(variance),
-      }
-      if (mode === 'running') return batchNormInference(x as Tensor4D, state, { epsilon })
-      const result = batchNormTraining(x as Tensor4D, state, { epsilon, momentum: 0.1 })
-      if (mode === 'train') {
-        variable(mean.name).assign(result.runningMean)
-        variable(variance.name).assign(result.runningVariance)
-      }
-      return result.y
-    },
   }
 }
 

@@ -5,6 +5,8 @@ export interface CriticShape {
   /** The authors' ngf or ndf. */
   filters: number
   extraLayers: number
+  /** Of a network that is conditional on them. */
+  classes?: number | undefined
 }
 
 export interface GeneratorShape extends CriticShape {

@@ -1,11 +1,12 @@
 import type { Diagnostics, JobSpec } from '@kantor/contracts'
-import { seedPair } from '@kantor/engine'
+import { type Feeds, seedPair } from '@kantor/engine'
+import { conditionsOf } from '../classes.js'
 import type { ImageSource, TrainEvent } from '../events.js'
 import type { SplitImages } from '../held-out.js'
 import { sfc32 } from '../sfc32.js'
 import type { Stepper } from '../step/stepper.js'
 import { diversity, type PixelImages, type Reference, referenceOf } from './diversity.js'
-import type { ProbeName, Probes, ProbeShape } from './probes.js'
+import { classesInput, type ProbeName, type Probes, type ProbeShape } from './probes.js'
 
 /** Generator steps between two looks: each costs a few forward passes, so that all together stay below a hundredth of the training. */
 const every = { slopes: 50, layers: 100, scores: 100 } as const satisfies Record<ProbeName, number>
@@ -47,27 +48,33 @@ export function createDiagnosis(spec: JobSpec, split: SplitImages, stepper: Prob
   const draw = (source: ImageSource, many: number, step: number, use: number) =>
     drawIndices(Math.min(many, source.numImages), source.numImages, pair(step, use))
 
+  const conditions = conditionsOf(spec, training)
+  const shown = (name: string, source: ImageSource, indices: Int32Array): Feeds => ({
+    [name]: source.read(indices),
+    ...(conditions && { [classesInput(name)]: conditions.of(source, indices) }),
+  })
+
   const looks: Record<ProbeName, (step: number) => Diagnostics> = {
     slopes(step) {
       const [real, fake, between, largest] = stepper.probe('slopes', {
-        real: training.read(draw(training, count, step, 0)),
+        ...shown('real', training, draw(training, count, step, 0)),
         latent: pair(step, 1),
         factors: pair(step, 2),
       }) as unknown as [number, number, number, number]
       return { slope_real: real, slope_fake: fake, slope_between: between, slope_max: largest }
     },
     layers(step) {
-      const norms = stepper.probe('layers', { real: training.read(draw(training, count, step, 0)) })
+      const norms = stepper.probe('layers', shown('real', training, draw(training, count, step, 0)))
       return { layer_slope: slopeOf(Array.from(norms, Math.log10)) }
     },
     scores(step) {
       const both = draw(training, 2 * count, step, 0)
       if (both.length < 2 * count) return {}
       const [first, second, fake, unseen] = stepper.probe('scores', {
-        first: training.read(both.subarray(0, count)),
-        second: training.read(both.subarray(count)),
+        ...shown('first', training, both.subarray(0, count)),
+        ...shown('second', training, both.subarray(count)),
         latent: pair(step, 1),
-        ...(heldOut && { heldOut: heldOut.read(draw(heldOut, count, step, 3)) }),
+        ...(heldOut && shown('heldOut', heldOut, draw(heldOut, count, step, 3))),
       }) as unknown as [number, number, number, number?]
       // These are means of D, which is −f.
       const estimate = fake - (first + second) / 2

@@ -1,4 +1,5 @@
 import {
+  type InputSpec,
   randomNormal,
   randomUniform,
   type Step,
@@ -8,13 +9,18 @@ import {
   type Tensor4D,
   tf,
 } from '@kantor/engine'
+import type { Given } from '../architectures/layer.js'
 import type { ImageSource } from '../events.js'
 import type { Game } from '../game.js'
 import { squaredGradientNorms } from '../objectives/squared-gradient-norms.js'
 import { between } from '../objectives/wgan-gp.js'
 import { drawnSources } from '../step/game-program.js'
 
-/** Looks at both networks that move nothing: batch norm by the statistics of the batch, running ones untouched. Each answers `found`. */
+/**
+ * Looks at both networks that move nothing: batch norm by the statistics of the batch, running ones untouched. Each answers `found`. Where the
+ * networks are conditional, each input of images has one of their one-hot classes, `realClasses` for `real`; generated images are of the first
+ * one's.
+ */
 export interface Probes {
   /** Inputs `real`, `latent`, `factors`: mean ‖∇f‖ at real, generated and between images, and the largest of all, [4]. */
   slopes: Step
@@ -38,6 +44,13 @@ export interface ProbeShape {
 
 const seed = { shape: [2], dtype: 'int32' } as const
 
+/** The input of the classes that belong to an input of images. */
+export const classesInput = (images: string): string => `${images}Classes`
+
+const givenFor = (fed: Record<string, Tensor>, images: string): Given => ({
+  classesNK: fed[classesInput(images)] as Tensor2D | undefined,
+})
+
 export function createProbes(
   game: Game,
   { count, imageSize, channels, dtype, latentSize, heldOut }: ProbeShape,
@@ -46,50 +59,64 @@ export function createProbes(
   const real = drawnSources.images([count, imageSize, imageSize, channels], dtype)
   const pixels = real.spec
   const imagesOf = (fed: Tensor | undefined) => real.tensor(fed as Tensor) as Tensor4D
-  const score = (imagesNHWC: Tensor4D) => critic.forward(imagesNHWC, 'batch') as Tensor1D
-  const meanScore = (imagesNHWC: Tensor4D) => tf.mean(score(imagesNHWC))
-  const generated = (latent: Tensor | undefined) =>
-    generator.forward(randomNormal<Tensor2D>([count, latentSize], latent as Tensor1D), 'batch') as Tensor4D
+  const classesOf = (...inputs: string[]): Record<string, InputSpec> =>
+    game.classes === undefined
+      ? {}
+      : Object.fromEntries(inputs.map((name) => [classesInput(name), { shape: [count, game.classes!] }]))
+  const score = (imagesNHWC: Tensor4D, given: Given) => critic.forward(imagesNHWC, 'batch', given) as Tensor1D
+  const generated = (latent: Tensor | undefined, given: Given) =>
+    generator.forward(randomNormal<Tensor2D>([count, latentSize], latent as Tensor1D), 'batch', given) as Tensor4D
 
   return {
     slopes: {
-      inputs: { real: pixels, latent: seed, factors: seed },
+      inputs: { real: pixels, latent: seed, factors: seed, ...classesOf('real') },
       step: (fed) => {
+        const given = givenFor(fed, 'real')
         const batch = {
           realNHWC: imagesOf(fed['real']),
-          fakeNHWC: generated(fed['latent']),
+          fakeNHWC: generated(fed['latent'], given),
           factorsN: randomUniform<Tensor1D>([count], fed['factors'] as Tensor1D),
         }
         const places = [batch.realNHWC, batch.fakeNHWC, between(batch)]
-        const norms = places.map((at) => tf.sqrt(squaredGradientNorms(score, at)) as Tensor1D)
+        const scoreOf = (imagesNHWC: Tensor4D) => score(imagesNHWC, given)
+        const norms = places.map((at) => tf.sqrt(squaredGradientNorms(scoreOf, at)) as Tensor1D)
         return { found: tf.stack([...norms.map((norm) => tf.mean(norm)), tf.max(tf.concat(norms))]) }
       },
     },
     layers: {
-      inputs: { real: pixels },
+      inputs: { real: pixels, ...classesOf('real') },
       step: (fed) => {
+        const given = givenFor(fed, 'real')
         const realNHWC = imagesOf(fed['real'])
         const outputs: Tensor[] = []
-        critic.forward(realNHWC, 'batch', (a) => {
+        const collect = (a: Tensor) => {
           outputs.push(a)
           return a
-        })
+        }
+        critic.forward(realNHWC, 'batch', { ...given, tap: collect })
         // A zero added to each output: the gradient of all of them in one backward pass.
         const nudged = (...zeros: Tensor[]) => {
           const next = zeros.values()
-          const scoresN = critic.forward(realNHWC, 'batch', (a) => tf.add(a, next.next().value as Tensor))
-          return tf.mean(scoresN)
+          const tap = (a: Tensor) => tf.add(a, next.next().value as Tensor)
+          return tf.mean(critic.forward(realNHWC, 'batch', { ...given, tap }))
         }
         const gradients = tf.grads(nudged)(outputs.map((a) => tf.zerosLike(a)))
         return { found: tf.stack(gradients.map((gradient) => tf.sqrt(tf.sum(tf.mul(gradient, gradient))))) }
       },
     },
     scores: {
-      inputs: { first: pixels, second: pixels, latent: seed, ...(heldOut && { heldOut: pixels }) },
+      inputs: {
+        first: pixels,
+        second: pixels,
+        latent: seed,
+        ...(heldOut && { heldOut: pixels }),
+        ...classesOf('first', 'second', ...(heldOut ? ['heldOut'] : [])),
+      },
       step: (fed) => {
-        const batches = [imagesOf(fed['first']), imagesOf(fed['second']), generated(fed['latent'])]
-        if (heldOut) batches.push(imagesOf(fed['heldOut']))
-        return { found: tf.stack(batches.map(meanScore)) }
+        const meanScore = (imagesNHWC: Tensor4D, of: string) => tf.mean(score(imagesNHWC, givenFor(fed, of)))
+        const ofData = (of: string) => meanScore(imagesOf(fed[of]), of)
+        const fake = meanScore(generated(fed['latent'], givenFor(fed, 'first')), 'first')
+        return { found: tf.stack([ofData('first'), ofData('second'), fake, ...(heldOut ? [ofData('heldOut')] : [])]) }
       },
     },
   }

@@ -34,12 +34,12 @@ export interface EvaluateOptions {
 
 /**
  * Measures a checkpoint's images against real ones, and beside them, as floor and as something to beat, other real images and these under a
- * blur. The three real sets are disjoint, and the same for every checkpoint. Needs TensorFlow loaded; repeatable on one machine.
+ * blur. A conditional generator makes images of the classes of those others. The three real sets are disjoint, and the same for every checkpoint. Needs TensorFlow loaded; repeatable on one machine.
  * @throws RangeError when the dataset has fewer than 48 images; what `openGenerator` throws.
  */
 export function evaluate({ checkpoint, images, extractors, metrics: names, numImages }: EvaluateOptions): Evaluation {
-  const { count, other, compare } = openComparison(images, extractors, numImages)
-  const { batchSize, made } = make(checkpoint, count, images.channels)
+  const { count, other, otherIndices, compare } = openComparison(images, extractors, numImages)
+  const { batchSize, made } = make(checkpoint, images, otherIndices)
   const value = compare(made)
   const floor = compare(other)
   const blur = compare(blurred(other, images.imageSize, images.channels))
@@ -72,6 +72,7 @@ export interface OpenComparison {
   count: number
   /** Real images that are not in the reference: they give the floor. */
   other: Uint8Array
+  otherIndices: Int32Array
   /** uint8 images beside the reference. */
   compare: (pixels: Uint8Array) => Comparison
 }
@@ -87,12 +88,14 @@ export function openComparison(
     throw new RangeError(`${images.numImages} images are too few to measure against: it takes ${3 * LEAST_IMAGES}`)
   const order = epochOrder(images.numImages, SPLIT_SEED, 0)
   const real = (from: number, to: number) => images.read(order.subarray(from, Math.min(to, images.numImages)))
+  const otherIndices = order.subarray(count, 2 * count)
   const best: ExtractorKind = extractors.some(({ kind }) => kind === 'classifier') ? 'classifier' : 'random'
   const reference = asSide(real(0, count), images, extractors)
   const training = once(() => thumbnailsOf(real(2 * count, 2 * count + MOST_TRAINING), images))
   return {
     count,
-    other: real(count, 2 * count),
+    other: images.read(otherIndices),
+    otherIndices,
     compare(pixels) {
       const side = asSide(pixels, images, extractors)
       const neighbours = once((): Prdc => prdc(reference.extracted(best).points, side.extracted(best).points))
@@ -101,10 +104,17 @@ export function openComparison(
   }
 }
 
-function make(checkpoint: Uint8Array, count: number, channels: number): { batchSize: number; made: Uint8Array } {
+function make(
+  checkpoint: Uint8Array,
+  { channels, labels }: PixelSource,
+  like: Int32Array,
+): { batchSize: number; made: Uint8Array } {
   const generator = openGenerator(checkpoint, channels)
+  // An image without a label lends none: the first class stands in.
+  const classes = labels && like.map((index) => Math.max(0, labels[index] as number))
   try {
-    return { batchSize: generator.spec.batchSize, made: generator.images(count, { seed: SEED, batchNorm: 'batch' }) }
+    const made = generator.images(like.length, { seed: SEED, batchNorm: 'batch', classes })
+    return { batchSize: generator.spec.batchSize, made }
   } finally {
     generator.dispose()
   }

@@ -33,8 +33,10 @@ export const OUTPUT = 'images'
 /** @throws CheckpointError for a network that has layers without an equivalent, SafetensorsError when the file is damaged. */
 export function exportedNetwork({ file, spec, channels, prefix }: ChosenGenerator): ExportedNetwork {
   const { operations } = buildNetworks(spec.model, channels).generator
-  if (!operations)
-    throw new CheckpointError(`a generator of kind ${spec.model.generator} has no form outside of Kantor`)
+  if (!operations) {
+    const kind = `${spec.model.classes === undefined ? '' : 'conditional '}generator of kind ${spec.model.generator}`
+    throw new CheckpointError(`a ${kind} has no form outside of Kantor`)
+  }
   const { latentSize, imageSize } = spec.model
   const torchValuesOf = ({ name, torchShape }: Parameter) => float32Values(file, `${prefix}${name}`, torchShape)
   return {

@@ -34,7 +34,6 @@ export interface PixelSource extends ImageSource {
 }
 
 export interface LabelledImages extends PixelSource {
-  /** Per image the number of its class, or −1. */
   labels: Int32Array
   numClasses: number
 }

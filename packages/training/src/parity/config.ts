@@ -10,6 +10,8 @@ export interface ParityConfig {
   ngf: number
   ndf: number
   nExtraLayers: number
+  /** Where both networks are conditional. */
+  classes?: number
   generator: keyof typeof generators
   critic: keyof typeof critics
   /** `clip`: weights clamped before each critic update. `gp`: gradient penalty, nothing clamped. */
@@ -65,6 +67,7 @@ export function readConfig({ metadata }: SafetensorsFile): ParityConfig {
   for (const key of counts) {
     if (!Number.isSafeInteger(config[key]) || (config[key] as number) < 1) damaged(key, config[key])
   }
+  if (config['classes'] !== undefined && !Number.isSafeInteger(config['classes'])) damaged('classes', config['classes'])
   for (const key of numbers) if (!Number.isFinite(config[key])) damaged(key, config[key])
   return config as unknown as ParityConfig
 }
@@ -84,6 +87,7 @@ export const gameSpecOf = (config: ParityConfig): GameSpec => ({
     generatorFilters: config.ngf,
     criticFilters: config.ndf,
     extraLayers: config.nExtraLayers,
+    classes: config.classes,
   },
   objective:
     config.loss === 'gp'

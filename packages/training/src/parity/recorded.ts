@@ -1,4 +1,5 @@
 import { fromTorch, permuted } from '../architectures/parameter.js'
+import { oneHot } from '../classes.js'
 import { float32Values, type SafetensorsFile, SafetensorsError } from '../checkpoint/safetensors.js'
 import type { ParityConfig } from './config.js'
 
@@ -8,11 +9,17 @@ export interface Recorded {
   shape: number[]
 }
 
+/** What generated images were made from. */
+export interface RecordedDraw {
+  latent: Recorded
+  /** One-hot, where the networks are conditional; in a critic step those of the real images come first. */
+  classes: Recorded | null
+}
+
 /** What PyTorch's critic step number k was given. */
-export interface RecordedCriticStep {
+export interface RecordedCriticStep extends RecordedDraw {
   /** NHWC in [−1, 1]. */
   real: Recorded
-  latent: Recorded
   /** One per real image, where the objective interpolates. */
   factors: Recorded | null
 }
@@ -33,9 +40,16 @@ export function recordedImages(file: SafetensorsFile, name: string, { nc, imageS
   }
 }
 
-export function recordedLatents(file: SafetensorsFile, name: string, { nz }: ParityConfig): Recorded {
-  const rows = rowsOf(file, name)
-  return { values: float32Values(file, name, [rows, nz, 1, 1]), shape: [rows, nz] }
+/** Latents and, as float32 like all else, the numbers of classes. */
+export function recordedDraw(file: SafetensorsFile, prefix: string, { nz, classes }: ParityConfig): RecordedDraw {
+  const rows = rowsOf(file, `${prefix}/noise`)
+  return {
+    latent: { values: float32Values(file, `${prefix}/noise`, [rows, nz, 1, 1]), shape: [rows, nz] },
+    classes:
+      classes === undefined
+        ? null
+        : { values: oneHot(float32Values(file, `${prefix}/classes`, [rows]), classes), shape: [rows, classes] },
+  }
 }
 
 export function recordedCriticStep(
@@ -47,7 +61,7 @@ export function recordedCriticStep(
   const rows = real.shape[0] as number
   return {
     real,
-    latent: recordedLatents(file, `batch/${k}/noise`, config),
+    ...recordedDraw(file, `batch/${k}`, config),
     factors: interpolates
       ? { values: float32Values(file, `batch/${k}/epsilon`, [rows, 1, 1, 1]), shape: [rows] }
       : null,

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { loadTensorFlow, tf } from '@kantor/engine'
 import { readSafetensors, writeSafetensors } from '../checkpoint/safetensors.js'
+import { alter } from '../testing/runs.js'
 import { parityBars, replayParity } from './replay.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
@@ -59,6 +60,11 @@ describe('replayParity', () => {
     [{ ngf: 6 }, 'netG/'],
   ])('%o is refused with the reason', (changes, message) => {
     expect(() => replayParity(withConfig(read('nobn16-tail'), changes))).toThrow(message)
+  })
+
+  test.each(['batch/', 'generator/', 'sample/'])('conditional networks on other classes of %s fail', (of) => {
+    const names = new RegExp(`^${of}.*classes$`)
+    expect(replayParity(alter(read('conditional-clip16-tail'), names, (one) => (one + 1) % 3)).pass).toBe(false)
   })
 
   test('a file without config is no parity file', () => {

@@ -3,8 +3,8 @@ import { loadWeights, readTorch } from '../checkpoint/weights.js'
 import { createGame, type Game } from '../game.js'
 import type { EngineKind } from '../step/stepper.js'
 import { gameSpecOf, type ParityConfig, readConfig } from './config.js'
-import { type RecordedPlayer, recordedGeneratorLatents, recordedPlayers, recordedSteps } from './players.js'
-import { recordedImages, recordedLatents } from './recorded.js'
+import { type RecordedPlayer, recordedPlayers, recordedSteps } from './players.js'
+import { recordedDraw, recordedImages } from './recorded.js'
 
 /** Largest differences to PyTorch's numbers that pass. */
 export const parityBars = { lossError: 1e-5, weightError: 5e-6, sampleError: 1e-5 } as const
@@ -47,7 +47,7 @@ function measure(engine: EngineKind, file: SafetensorsFile, config: ParityConfig
     loadWeights(game.critic, file, 'init/netD/')
     player = recordedPlayers[engine](game, file, config)
     const lossError = compareLosses(file, config, replay(player, { game, file, config }))
-    const images = player.sample(recordedLatents(file, 'sample/noise', config))
+    const images = player.sample(recordedDraw(file, 'sample', config))
     return {
       lossError,
       weightError: Math.max(compareWeights(game, file, 'generator'), compareWeights(game, file, 'critic')),
@@ -73,7 +73,7 @@ function replay(
   const losses: Losses = { criticReal: [], criticFake: [], criticLoss: [], generatorLoss: [] }
   for (let turn = 0; turn < config.generatorIterations; turn++) {
     const steps = recordedSteps(game, file, { config, turn })
-    const { terms, loss } = player.turn(steps, recordedGeneratorLatents(file, turn, config))
+    const { terms, loss } = player.turn(steps, recordedDraw(file, `generator/${turn}`, config))
     for (const [real, fake] of terms as unknown as [number, number][]) {
       losses.criticReal.push(real)
       losses.criticFake.push(fake)

@@ -66,6 +66,20 @@ describe('compiled training', () => {
     ['rates that fall to nothing', { optimizer: { kind: 'adam', decay: { from: 1, until: 4 } } }],
     ['a drift term', { objective: { kind: 'wgan-gp', drift: 0.01 } }],
     ['spectral norm', { objective: { kind: 'wgan-sn' }, model: { ...aSpec().model, critic: 'resnet-sn' } }],
+    ['classes', { model: { ...aSpec().model, classes: 5 }, generatorAverage: { decay: 0.9 }, heldOut: 4 }],
+    [
+      'classes and a penalty on residual networks',
+      {
+        model: { ...aSpec().model, generator: 'resnet', critic: 'resnet', classes: 5 },
+        objective: { kind: 'wgan-gp' },
+        optimizer: { kind: 'adam' },
+      },
+    ],
+    [
+      'classes and spectral norm',
+      { model: { ...aSpec().model, critic: 'dcgan-sn', classes: 5 }, objective: { kind: 'wgan-sn' } },
+    ],
+    ['classes and an MLP critic', { model: { ...aSpec().model, critic: 'mlp', classes: 5 } }],
   ])('is eager training to the bit, and so is a resumed one, with %s', async (_what, changes) => {
     const options = { spec: aSpec({ budget: { generatorSteps: 6 }, ...changes }), images: someImages(29) }
     const compiled = await told(options, 'compiled')

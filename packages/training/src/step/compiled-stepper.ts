@@ -1,5 +1,6 @@
 import type { CurvePoint } from '@kantor/contracts'
 import { seedPair, type Feeds, type Outputs } from '@kantor/engine'
+import { conditionsOf } from '../classes.js'
 import type { Game } from '../game.js'
 import { optimalityGap } from '../diagnostics/optimality-gap.js'
 import { curveValues, stepDiagnostics } from './curve-values.js'
@@ -56,6 +57,7 @@ export function createCompiledStepper(
   let last: Outputs | null = null
   /** Of every critic step since the last generator step that was run by itself. */
   let estimates: number[] = []
+  const conditions = conditionsOf(spec, images)
   const singleName = probes === null ? criticName : watchedName
 
   const criticFeeds = ({ indices, place }: Queued): Feeds => ({
@@ -63,10 +65,12 @@ export function createCompiledStepper(
     latent: Int32Array.from(seedPair(seed, 'criticLatent', place)),
     coefficients: takeCoefficients(game.critic),
     ...(game.objective.interpolates && { factors: Int32Array.from(seedPair(seed, 'interpolation', place)) }),
+    ...(conditions && { classes: conditions.critic(indices, place) }),
   })
   const generatorFeeds = (step: number): Feeds => ({
     latent: Int32Array.from(seedPair(seed, 'generatorLatent', step)),
     coefficients: takeCoefficients(game.generator),
+    ...(conditions && { classes: conditions.generator(step) }),
   })
   const flush = (): void => {
     for (const queued of queue) {
@@ -124,6 +128,7 @@ export function createCompiledStepper(
         latent: pair,
         coefficients: Float32Array.from(game.critic.optimizer.coefficients()),
         ...(game.objective.interpolates && { factors: pair }),
+        ...(conditions && { classes: conditions.fixed }),
       })
       const parts = [terms ?? new Float32Array(0), ...program.read(gameVariables(game))]
       program.push()

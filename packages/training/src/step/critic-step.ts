@@ -8,6 +8,8 @@ export interface CriticInputs {
   latentNZ: Tensor2D
   /** One per real image, where the objective interpolates. */
   factorsN?: Tensor1D | undefined
+  /** Of the generated images, one-hot; those of the real ones come first. Where the networks are conditional. */
+  classesNK?: Tensor2D | undefined
   /** The optimizer's scalars for this update. */
   coefficients: Tensor1D
 }
@@ -25,15 +27,16 @@ export function watchedCriticStep(game: Game, inputs: CriticInputs): { terms: Te
   return { terms: terms as Tensor1D, look: look as Tensor1D }
 }
 
-function play(game: Game, { realNHWC, latentNZ, factorsN, coefficients }: CriticInputs, watched: boolean): Tensor1D[] {
+function play(game: Game, inputs: CriticInputs, watched: boolean): Tensor1D[] {
+  const { realNHWC, latentNZ, factorsN, classesNK, coefficients } = inputs
   const { generator, critic, objective } = game
   return tf.tidy(() => {
     objective.beforeCriticUpdate?.(critic)
-    const fakeNHWC = generator.forward(latentNZ, 'train') as Tensor4D
+    const fakeNHWC = generator.forward(latentNZ, 'train', { classesNK }) as Tensor4D
     // Real, then fake; a penalty scores again. Kept, as the gradient's own tidy would free them.
     const scores: Tensor1D[] = []
     const score = (images: Tensor4D) => {
-      const scoresN = critic.forward(images, 'train') as Tensor1D
+      const scoresN = critic.forward(images, 'train', { classesNK: firstRows(classesNK, images.shape[0]) }) as Tensor1D
       if (watched && scores.length < 2) scores.push(tf.keep(scoresN))
       return scoresN
     }
@@ -53,3 +56,7 @@ function play(game: Game, { realNHWC, latentNZ, factorsN, coefficients }: Critic
     return [value, look]
   })
 }
+
+/** Images of the data, generated ones and those between them are counted from the same first pair. */
+const firstRows = (classesNK: Tensor2D | undefined, count: number): Tensor2D | undefined =>
+  classesNK && classesNK.shape[0] > count ? tf.slice(classesNK, [0, 0], [count, classesNK.shape[1]]) : classesNK

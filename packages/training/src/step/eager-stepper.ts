@@ -11,6 +11,8 @@ import {
   tf,
   weightedGradients,
 } from '@kantor/engine'
+import type { Given } from '../architectures/layer.js'
+import { conditionsOf } from '../classes.js'
 import type { Game } from '../game.js'
 import { drawFactors, drawLatents } from '../latents.js'
 import { optimalityGap } from '../diagnostics/optimality-gap.js'
@@ -25,6 +27,9 @@ export function createEagerStepper(game: Game, spec: StepperSpec, { images, prob
   // Full size always: the authors' noise tensor is not resized for a smaller real batch.
   const latentShape = { count: spec.batchSize, latentSize }
   const isWatched = probes !== null
+  const conditions = conditionsOf(spec, images)
+  const classesNK = (rows: Float32Array | undefined) =>
+    rows && tf.tensor2d(rows, [spec.batchSize, rows.length / spec.batchSize], 'float32')
   let last: readonly Float32Array[] | null = null
   let estimates: number[] = []
   return {
@@ -34,6 +39,7 @@ export function createEagerStepper(game: Game, spec: StepperSpec, { images, prob
           realNHWC: toTensor(images.read(indices), [indices.length, imageSize, imageSize, images.channels]),
           latentNZ: drawLatents(latentShape, spec.seed, { stream: 'criticLatent', step: criticStepsDone }),
           factorsN: game.objective.interpolates ? drawFactors(indices.length, spec.seed, criticStepsDone) : undefined,
+          classesNK: classesNK(conditions?.critic(indices, criticStepsDone)),
           coefficients: nextCoefficients(game.critic.optimizer),
         }
         return numbersOf(isWatched ? watchedCriticStep(game, inputs) : { terms: criticStep(game, inputs) })
@@ -47,7 +53,11 @@ export function createEagerStepper(game: Game, spec: StepperSpec, { images, prob
       const [criticTerms, criticLook] = last as [Float32Array, Float32Array?]
       const [generatorTerms, generatorLook] = tf.tidy(() => {
         const latentNZ: Tensor2D = drawLatents(latentShape, spec.seed, { stream: 'generatorLatent', step })
-        const inputs = { latentNZ, coefficients: nextCoefficients(game.generator.optimizer) }
+        const inputs = {
+          latentNZ,
+          classesNK: classesNK(conditions?.generator(step)),
+          coefficients: nextCoefficients(game.generator.optimizer),
+        }
         return numbersOf(isWatched ? watchedGeneratorStep(game, inputs) : { terms: generatorStep(game, inputs) })
       }) as [Float32Array, Float32Array?]
       game.generator.optimizer.steps += 1
@@ -69,7 +79,8 @@ export function createEagerStepper(game: Game, spec: StepperSpec, { images, prob
     },
     load: () => undefined,
     store: () => undefined,
-    rehearse: () => fingerprint(game, spec, images.channels),
+    rehearse: () =>
+      tf.tidy(() => fingerprint(game, spec, images.channels, { classesNK: classesNK(conditions?.fixed) })),
     dispose: () => undefined,
   }
 }
@@ -97,10 +108,11 @@ function fingerprint(
   { generator, critic, objective, criticWeights }: Game,
   { model, batchSize, seed }: StepperSpec,
   channels: number,
+  given: Given,
 ): Buffer {
   return tf.tidy(() => {
     const latentNZ = drawLatents({ count: batchSize, latentSize: model.latentSize }, seed, { stream: 'sampleLatent' })
-    const imagesNHWC = generator.forward(latentNZ, 'batch') as Tensor4D
+    const imagesNHWC = generator.forward(latentNZ, 'batch', given) as Tensor4D
     const realNHWC: Tensor4D = tf.reshape(tf.reverse(imagesNHWC, 1), [
       batchSize,
       model.imageSize,
@@ -108,7 +120,7 @@ function fingerprint(
       channels,
     ])
     const batch = { realNHWC, fakeNHWC: imagesNHWC, factorsN: drawFactors(batchSize, seed, 0) }
-    const score = (images: Tensor4D) => critic.forward(images, 'batch') as Tensor1D
+    const score = (images: Tensor4D) => critic.forward(images, 'batch', given) as Tensor1D
     const { value, gradients } = weightedGradients(
       () => tf.stack(objective.criticTerms(score, batch)) as Tensor1D,
       criticWeights,

@@ -80,13 +80,16 @@ export interface GameProgramOptions {
   chooser?: LoweringChooser
 }
 
-/** Inputs of a critic step: `real`, `latent`, `factors` where the objective interpolates, `coefficients`. */
+/**
+ * Inputs of a critic step: `real`, `latent`, `factors` where the objective interpolates, `classes` (one-hot, of the generated images) where the
+ * networks are conditional, `coefficients`.
+ */
 export const criticName = (numImages: number): string => `critic_${numImages}`
 
 /** The same, looked at. */
 export const watchedName = (numImages: number): string => `watched_critic_${numImages}`
 
-/** Inputs: `latent`, `coefficients`. */
+/** Inputs: `latent`, `classes` where the networks are conditional, `coefficients`. */
 export const generatorName = 'generator'
 
 export const turnName = (sizes: readonly number[]): string => `turn_${sizes.join('_')}`
@@ -130,6 +133,10 @@ export function compileGame(game: Game, options: GameProgramOptions): Program {
 
 const coefficientsSpec = ({ optimizer }: Game['critic']): InputSpec => ({ shape: [optimizer.coefficients().length] })
 
+/** One-hot classes of a batch of generated images. */
+const classesSpec = ({ classes }: Game, { batchSize }: GameProgramOptions): Record<string, InputSpec> =>
+  classes === undefined ? {} : { classes: { shape: [batchSize, classes] } }
+
 function criticOf(game: Game, numImages: number, options: GameProgramOptions): Step {
   const { imageSize, channels, dtype, latentSize, batchSize } = options
   const from = sources[options.feeding]
@@ -142,12 +149,14 @@ function criticOf(game: Game, numImages: number, options: GameProgramOptions): S
       latent: latent.spec,
       coefficients: coefficientsSpec(game.critic),
       ...(factors && { factors: factors.spec }),
+      ...classesSpec(game, options),
     },
     step: (fed) => {
       const inputs = {
         realNHWC: real.tensor(fed['real'] as Tensor) as Tensor4D,
         latentNZ: latent.tensor(fed['latent'] as Tensor) as Tensor2D,
         factorsN: factors ? (factors.tensor(fed['factors'] as Tensor) as Tensor1D) : undefined,
+        classesNK: fed['classes'] as Tensor2D | undefined,
         coefficients: fed['coefficients'] as Tensor1D,
       }
       return options.watched ? watchedCriticStep(game, inputs) : { terms: criticStep(game, inputs) }
@@ -155,13 +164,19 @@ function criticOf(game: Game, numImages: number, options: GameProgramOptions): S
   }
 }
 
-function generatorOf(game: Game, { feeding, batchSize, latentSize, watched }: GameProgramOptions): Step {
+function generatorOf(game: Game, options: GameProgramOptions): Step {
+  const { feeding, batchSize, latentSize, watched } = options
   const latent = sources[feeding].latents([batchSize, latentSize])
   return {
-    inputs: { latent: latent.spec, coefficients: coefficientsSpec(game.generator) },
+    inputs: {
+      latent: latent.spec,
+      coefficients: coefficientsSpec(game.generator),
+      ...classesSpec(game, options),
+    },
     step: (fed) => {
       const inputs = {
         latentNZ: latent.tensor(fed['latent'] as Tensor) as Tensor2D,
+        classesNK: fed['classes'] as Tensor2D | undefined,
         coefficients: fed['coefficients'] as Tensor1D,
       }
       return watched ? watchedGeneratorStep(game, inputs) : { terms: generatorStep(game, inputs) }

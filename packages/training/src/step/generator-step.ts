@@ -4,6 +4,8 @@ import type { Game } from '../game.js'
 
 export interface GeneratorInputs {
   latentNZ: Tensor2D
+  /** One-hot, where the networks are conditional. */
+  classesNK?: Tensor2D | undefined
   coefficients: Tensor1D
 }
 
@@ -20,12 +22,13 @@ export function watchedGeneratorStep(game: Game, inputs: GeneratorInputs): { ter
   return { terms: terms as Tensor1D, look: look as Tensor1D }
 }
 
-function play(game: Game, { latentNZ, coefficients }: GeneratorInputs, watched: boolean): Tensor1D[] {
+function play(game: Game, { latentNZ, classesNK, coefficients }: GeneratorInputs, watched: boolean): Tensor1D[] {
   const { generator, critic, average, objective } = game
   return tf.tidy(() => {
     const { value, gradients } = weightedGradients(
       () => {
-        const scoresN = critic.forward(generator.forward(latentNZ, 'train'), 'train') as Tensor1D
+        const imagesNHWC = generator.forward(latentNZ, 'train', { classesNK })
+        const scoresN = critic.forward(imagesNHWC, 'train', { classesNK }) as Tensor1D
         return tf.reshape(objective.generatorTerm(scoresN), [1])
       },
       game.generatorWeights,

@@ -25,7 +25,7 @@ export function aSpec(changes: Record<string, unknown> = {}): JobSpec {
   return JobSpec.parse({ ...base, ...changes })
 }
 
-/** Images with some structure: stripes whose width depends on the image. */
+/** Images with some structure: stripes whose width depends on the image, and is its label. */
 export function someImages(
   numImages = 37,
   imageSize = 16,
@@ -36,6 +36,7 @@ export function someImages(
     numImages,
     imageSize,
     channels,
+    labels: Int32Array.from({ length: numImages }, (_, i) => i % 5),
     read: (indices) =>
       Uint8Array.from({ length: indices.length * size }, (_, i) => {
         const image = indices[Math.floor(i / size)] as number

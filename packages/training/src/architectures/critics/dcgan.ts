@@ -1,5 +1,7 @@
+import { batchNorm } from '../batch-norm.js'
 import { type Layer, sequential } from '../layer.js'
-import { batchNorm, extraConvolution, halving, leakyReluLayer, scoring } from '../layers.js'
+import { extraConvolution, halving, leakyReluLayer, scoring } from '../layers.js'
+import { projected } from '../projected.js'
 import type { CriticShape } from '../shapes.js'
 import type { WeightNorm } from '../weight-norm.js'
 
@@ -9,7 +11,7 @@ export const dcgan = (shape: CriticShape): Layer =>
 
 /** The pyramid that the DCGAN critics share; `norm` follows every convolution but the first and the last, `weightNorm` is in all. */
 export function dcganCritic(
-  { imageSize, channels, filters, extraLayers }: CriticShape,
+  { imageSize, channels, filters, extraLayers, classes }: CriticShape,
   norm: ((prefix: string, channels: number) => Layer) | null,
   weightNorm?: WeightNorm,
 ): Layer {
@@ -32,6 +34,7 @@ export function dcganCritic(
     block('pyramid', to, halving(`main.pyramid:${width}-${to}:conv`, { from: width, to }, weightNorm))
     width = to
   }
-  layers.push(scoring(`main.final:${width}-1:conv`, width, weightNorm))
+  const score = scoring(`main.final:${width}-1:conv`, width, weightNorm)
+  layers.push(projected(score, { channels: width, size: 4 }, classes, weightNorm))
   return sequential(layers)
 }

@@ -1,10 +1,11 @@
+import { batchNormFor } from '../batch-norm.js'
 import { type Layer, sequential } from '../layer.js'
-import { batchNorm, doubling, extraConvolution, projection, reluLayer, tanhLayer } from '../layers.js'
+import { doubling, extraConvolution, projection, reluLayer, tanhLayer } from '../layers.js'
 import type { GeneratorShape } from '../shapes.js'
 
 /** The authors' DCGAN_G: latent [n, nz] to images [n, size, size, channels] in [−1, 1]. */
 export const dcgan = (shape: GeneratorShape): Layer =>
-  dcganGenerator(shape, { norm: batchNorm, widths: halvingWidths(shape) })
+  dcganGenerator(shape, { norm: batchNormFor(shape.classes), widths: halvingWidths(shape) })
 
 /**
  * Channels at 4 × 4, 8 × 8, … up to half the image. The authors halve ngf first, then double once per doubling of the
