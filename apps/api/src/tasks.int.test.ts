@@ -156,6 +156,7 @@ describe('POST /checkpoints/:id/export', () => {
       'conflicting-options',
     ],
     ['a mean that the job did not keep', { format: 'onnx', weights: 'average' }, '/weights', 'conflicting-options'],
+    ['a class of a generator that knows none', { format: 'onnx', class: 0 }, '/class', 'conflicting-options'],
   ])('%s is refused, and no task is left', async (_, payload, pointer, code) => {
     const { id } = await aCheckpoint()
     const answer = await rig.ask({ method: 'POST', url: `/checkpoints/${id}/export`, payload })
@@ -165,7 +166,7 @@ describe('POST /checkpoints/:id/export', () => {
 })
 
 describe('a conditional generator', () => {
-  test('is drawn from by class, and refused where classes are none of its own or a format carries none', async () => {
+  test('is drawn from by class, and exported by class, and refused where a class is missing or none of its own', async () => {
     const { id } = await aCheckpoint({ spec: { dataset: 'named', model: { classes: 3 } } })
     const task = replyOf('generateImages', await generate(id, { classes: [2, 0] })) as Task
     expect(task).toMatchObject({ state: 'queued', params: { classes: [2, 0] } })
@@ -173,13 +174,15 @@ describe('a conditional generator', () => {
       status: 422,
       errors: [{ pointer: '/classes/1', code: 'out-of-range', message: 'the generator knows the classes 0 to 2' }],
     })
-    const exported = (format: string) =>
-      rig.ask({ method: 'POST', url: `/checkpoints/${id}/export`, payload: { format } })
-    expect((await exported('onnx')).json()).toMatchObject({
-      status: 422,
-      errors: [{ pointer: '/format', code: 'not-allowed', hint: 'state-dict' }],
-    })
-    expect((await exported('state-dict')).statusCode).toBe(202)
+    const exported = (payload: object) => rig.ask({ method: 'POST', url: `/checkpoints/${id}/export`, payload })
+    for (const [payload, code] of [
+      [{ format: 'onnx' }, 'required'],
+      [{ format: 'onnx', class: 3 }, 'out-of-range'],
+      [{ format: 'state-dict', class: 0 }, 'conflicting-options'],
+    ] as const)
+      expect((await exported(payload)).json()).toMatchObject({ status: 422, errors: [{ pointer: '/class', code }] })
+    for (const payload of [{ format: 'onnx', class: 2 }, { format: 'state-dict' }])
+      expect((await exported(payload)).statusCode).toBe(202)
   })
 })
 

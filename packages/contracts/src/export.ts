@@ -20,10 +20,17 @@ export const ExportRequest = z
     batchNorm: z.enum(['running', 'batch']).default('running'),
     /** `average` is the running mean of a job with `generatorAverage`. Without this key: the average where there is one. */
     weights: z.enum(['generator', 'average']).optional(),
+    /** Of a conditional generator (`model.classes`): the class that is written down, as a network of its own. A `state-dict` holds all of them. */
+    class: z.int().min(0).max(999).optional(),
   })
   .refine(({ format, batchNorm }) => batchNorm === 'running' || openToBatch.includes(format), {
     path: ['batchNorm'],
     message: `"batch" can be written as ${openToBatch.join(' or ')} only: ask for "running", or for one of these`,
+    params: { code: 'conflicting-options' },
+  })
+  .refine((request) => request.class === undefined || request.format !== 'state-dict', {
+    path: ['class'],
+    message: 'a state_dict holds every class: leave class out, or ask for another format',
     params: { code: 'conflicting-options' },
   })
   .meta({ id: 'ExportRequest' })

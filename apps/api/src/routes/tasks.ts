@@ -71,7 +71,8 @@ function formOf(task: Task): { ending: string; mediaType: string } | null {
   return task.kind === 'export' ? exportedMedia[task.params.format] : null
 }
 
-function assertExportable({ weights, format }: ExportRequest, { spec }: Job): void {
+function assertExportable(request: ExportRequest, { spec }: Job): void {
+  const { weights, format } = request
   const errors = averageMissing(weights, spec)
   if (spec.model.generator === 'shift' && format !== 'state-dict')
     errors.push({
@@ -80,12 +81,14 @@ function assertExportable({ weights, format }: ExportRequest, { spec }: Job): vo
       message: 'the generator shift, of Example 1, is no network that the format knows',
       hint: 'state-dict',
     })
-  if (spec.model.classes !== undefined && format !== 'state-dict')
+  const { classes } = spec.model
+  if (request.class !== undefined) errors.push(...classFaults([request.class], classes, () => '/class'))
+  else if (classes !== undefined && format !== 'state-dict')
     errors.push({
-      pointer: '/format',
-      code: 'not-allowed',
-      message: 'the generator is conditional on a class, which the format’s one input of latents does not carry',
-      hint: 'state-dict',
+      pointer: '/class',
+      code: 'required',
+      message: 'the generator is conditional: name the class to write down',
+      hint: `from 0 to ${classes - 1}`,
     })
   if (errors.length > 0) throw validationFailed(errors)
 }
@@ -121,7 +124,7 @@ function assertFits(request: Generate, { spec }: Job): void {
           },
         ]),
     ...averageMissing(weights, spec),
-    ...classFaults(request, spec.model.classes),
+    ...classFaults(request.classes ?? [], spec.model.classes, (i) => (i < 0 ? '/classes' : `/classes/${i}`)),
     ...(imageSize !== POINT_SIZE || as === 'npy'
       ? []
       : [{ pointer: '/as', code: 'not-allowed' as const, message: 'points have no pictures: ask for npy' }]),
@@ -134,18 +137,14 @@ function assertFits(request: Generate, { spec }: Job): void {
   if (errors.length > 0) throw validationFailed(errors)
 }
 
-function classFaults({ classes: asked = [] }: Generate, classes: number | undefined): FieldError[] {
+/** `pointerOf`: of one of them, or of all with −1. */
+function classFaults(asked: number[], classes: number | undefined, pointerOf: (i: number) => string): FieldError[] {
   if (asked.length > 0 && classes === undefined) {
     const message = 'the job trained a generator that knows no classes (spec.model.classes)'
-    return [{ pointer: '/classes', code: 'conflicting-options', message, hint: 'leave classes out' }]
+    return [{ pointer: pointerOf(-1), code: 'conflicting-options', message, hint: 'leave it out' }]
   }
   const wrong = asked.findIndex((one) => one >= (classes ?? Infinity))
   if (wrong < 0) return []
-  return [
-    {
-      pointer: `/classes/${wrong}`,
-      code: 'out-of-range',
-      message: `the generator knows the classes 0 to ${classes! - 1}`,
-    },
-  ]
+  const message = `the generator knows the classes 0 to ${classes! - 1}`
+  return [{ pointer: pointerOf(wrong), code: 'out-of-range', message }]
 }

@@ -98,6 +98,7 @@ const generate = () =>
     })
 
 interface ExportFlags extends Flags {
+  class?: number
   format: ExportFormat
   out?: string
   batchNorm?: 'batch' | 'running'
@@ -121,13 +122,19 @@ const exported = () =>
     .addOption(
       new Option('--weights <which>', 'of the generator, or their running mean').choices(['generator', 'average']),
     )
+    .option('--class <number>', 'of a conditional generator', wholeNumber(0, 999))
     .addOption(timeout())
     .addOption(json())
     .action(async (id: string, flags: ExportFlags, command: Command) => {
       const { client } = await connect(command)
       const { format, batchNorm, weights } = flags
       const out = flags.out ?? `generator.${format}.${exportedMedia[format].ending}`
-      const body = { format, ...(batchNorm && { batchNorm }), ...(weights && { weights }) }
+      const body = {
+        format,
+        ...(batchNorm && { batchNorm }),
+        ...(weights && { weights }),
+        ...(flags.class !== undefined && { class: flags.class }),
+      }
       const begun = await client.exportCheckpoint({ params: { id }, body })
       const over = await untilOver(client, begun, flags.timeout)
       if (over.kind !== 'export' || over.state !== 'succeeded' || !over.result) {

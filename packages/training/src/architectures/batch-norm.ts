@@ -52,6 +52,7 @@ const conditionalBatchNorm =
     const running = statisticsOf(name, channels)
     return {
       parameters: [scale, offset, running.mean, running.variance],
+      operations: [{ kind: 'batch-norm', scale, offset, ...running, epsilon: EPSILON }],
       apply(x, context) {
         const ofClass = ({ name: key }: Parameter) =>
           tf.reshape(tf.matMul(classesOf(context), context.variable(key) as unknown as Tensor2D), [-1, 1, 1, channels])

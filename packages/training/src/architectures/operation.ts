@@ -20,6 +20,7 @@ export type Operation =
   /** The sum of what two paths make of the same x; an empty one hands x on. */
   | { kind: 'sum'; paths: readonly [readonly Operation[], readonly Operation[]] }
 
+/** `scale` and `offset` have a row per class where the network is conditional. */
 export interface BatchNormOperation {
   kind: 'batch-norm'
   scale: Parameter

@@ -18,21 +18,26 @@ const COUNT = 5
 
 /** One per kind; the DCGANs with an extra convolution, which has a shape of its own. */
 const generators = ['dcgan', 'dcgan-nobn', 'dcgan-constant', 'mlp', 'resnet'] as const satisfies GeneratorKind[]
-const checkpoints = new Map<GeneratorKind, Uint8Array>()
+/** Conditional on five classes. */
+const classed = ['dcgan by class', 'resnet by class'] as const
+type Made = (typeof generators)[number] | (typeof classed)[number]
+const checkpoints = new Map<Made, Uint8Array>()
 let directory: string
 
 beforeAll(async () => {
   await loadTensorFlow({ threads: 1 })
   directory = mkdtempSync(join(tmpdir(), 'kantor-export-'))
-  for (const generator of generators) {
+  for (const name of [...generators, ...classed]) {
+    const generator = name.replace(' by class', '')
     const extraLayers = generator.startsWith('dcgan') ? 1 : 0
-    const model = { generator, critic: 'mlp', imageSize: SIZE, latentSize: LATENT, extraLayers }
+    const classes = generator === name ? undefined : 5
+    const model = { generator, critic: 'mlp', imageSize: SIZE, latentSize: LATENT, extraLayers, classes }
     const filters = { generatorFilters: 4, criticFilters: 4 }
     // A few fast steps, so that running statistics and offsets are not what they start as.
     const optimizer = { kind: 'rmsprop', criticLearningRate: 1e-2, generatorLearningRate: 1e-2 }
     const spec = aSpec({ model: { ...model, ...filters }, optimizer, generatorAverage: { decay: 0.5 } })
     const run = await collect({ spec, images: someImages(16, SIZE, CHANNELS), stopAfter: 3 })
-    checkpoints.set(generator, /nobn|constant/.test(generator) ? louder(lastCheckpoint(run)) : lastCheckpoint(run))
+    checkpoints.set(name, /nobn|constant/.test(generator) ? louder(lastCheckpoint(run)) : lastCheckpoint(run))
   }
 })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -50,28 +55,28 @@ function louder(checkpoint: Uint8Array): Uint8Array {
 
 const latents = Float32Array.from({ length: COUNT * LATENT }, (_, i) => Math.sin(3 * i + 1) * 1.5)
 
-async function drawn(generator: GeneratorKind, batchNorm: 'running' | 'batch', weights?: 'generator' | 'average') {
+async function drawn(generator: Made, batchNorm: 'running' | 'batch', weights?: 'generator' | 'average', ofClass = 0) {
   const drawing = await openDrawing(checkpoints.get(generator)!, weights)
   try {
-    return drawing.draw(latents, batchNorm)
+    return drawing.draw(latents, batchNorm, new Int32Array(COUNT).fill(ofClass))
   } finally {
     drawing.dispose()
   }
 }
 
-function filesOf(generator: GeneratorKind, request: object): string {
+function filesOf(generator: Made, request: object): string {
   const { files } = exportGenerator(checkpoints.get(generator)!, ExportRequest.parse(request))
   const target = mkdtempSync(join(directory, 'files-'))
   for (const { name, bytes } of files) writeFileSync(join(target, name), bytes)
   return target
 }
 
-async function layersModelImages(generator: GeneratorKind, request: object): Promise<Float32Array> {
+async function layersModelImages(generator: Made, request: object): Promise<Float32Array> {
   const model = await tf.loadLayersModel(`file://${join(filesOf(generator, request), 'model.json')}`)
   return tf.tidy(() => (model.predict(tf.tensor2d(latents, [COUNT, LATENT])) as Images).dataSync<'float32'>())
 }
 
-async function savedModelImages(generator: GeneratorKind, request: object): Promise<Float32Array> {
+async function savedModelImages(generator: Made, request: object): Promise<Float32Array> {
   const model = await tf.node.loadSavedModel(filesOf(generator, request), ['serve'], 'serving_default')
   try {
     return tf.tidy(() => {
@@ -83,7 +88,7 @@ async function savedModelImages(generator: GeneratorKind, request: object): Prom
   }
 }
 
-async function onnxImages(generator: GeneratorKind, request: object): Promise<Float32Array> {
+async function onnxImages(generator: Made, request: object): Promise<Float32Array> {
   const { files } = exportGenerator(checkpoints.get(generator)!, ExportRequest.parse(request))
   const session = await InferenceSession.create(files[0]!.bytes)
   const { images } = await session.run({ latent: new Tensor('float32', latents, [COUNT, LATENT]) })
@@ -121,6 +126,15 @@ describe('an exported generator', () => {
       expect(farthest(theirs, await drawn(generator, 'running', 'generator'))).toBeGreaterThan(1e-4)
     },
   )
+
+  test.each(
+    classed.flatMap((generator) => Object.entries(runtimes).map(([format, run]) => ({ generator, format, run }))),
+  )('$generator as $format gives those of the class asked for', async ({ generator, format, run }) => {
+    const theirs = await run(generator, { format, class: 3 })
+    expect(farthest(theirs, await drawn(generator, 'running', undefined, 3))).toBeLessThan(1e-5)
+    expect(farthest(theirs, await drawn(generator, 'running', undefined, 2))).toBeGreaterThan(1e-3)
+    expect(() => filesOf(generator, { format })).toThrow('name a class from 0 to 4')
+  })
 
   test('as a state_dict has the authors’ names and the checkpoint’s bytes', () => {
     const stored = readSafetensors(checkpoints.get('dcgan')!).tensors

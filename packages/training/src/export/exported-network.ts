@@ -1,6 +1,6 @@
 import { buildNetworks } from '../architectures/index.js'
 import type { Operation } from '../architectures/operation.js'
-import { fromTorch, type Parameter } from '../architectures/parameter.js'
+import { fromTorch, type Parameter, plain } from '../architectures/parameter.js'
 import { CheckpointError } from '../checkpoint/checkpoint.js'
 import type { ChosenGenerator } from '../checkpoint/chosen-generator.js'
 import { float32Values } from '../checkpoint/safetensors.js'
@@ -30,23 +30,54 @@ export interface ExportedFile {
 export const INPUT = 'latent'
 export const OUTPUT = 'images'
 
-/** @throws CheckpointError for a network that has layers without an equivalent, SafetensorsError when the file is damaged. */
-export function exportedNetwork({ file, spec, channels, prefix }: ChosenGenerator): ExportedNetwork {
+/**
+ * Of a conditional generator that of one class: an ordinary network, whose batch norms have the scales and offsets of that class.
+ * @throws CheckpointError for a network that has layers without an equivalent, or a class that is missing or is not its; SafetensorsError when
+ *   the file is damaged.
+ */
+export function exportedNetwork(
+  { file, spec, channels, prefix }: ChosenGenerator,
+  ofClass: number | undefined,
+): ExportedNetwork {
   const { operations } = buildNetworks(spec.model, channels).generator
-  if (!operations) {
-    const kind = `${spec.model.classes === undefined ? '' : 'conditional '}generator of kind ${spec.model.generator}`
-    throw new CheckpointError(`a ${kind} has no form outside of Kantor`)
+  if (!operations)
+    throw new CheckpointError(`a generator of kind ${spec.model.generator} has no form outside of Kantor`)
+  const { latentSize, imageSize, classes } = spec.model
+  if (classes === undefined ? ofClass !== undefined : ofClass === undefined || ofClass >= classes)
+    throw new CheckpointError(
+      classes === undefined ? 'the generator knows no classes' : `name a class from 0 to ${classes - 1}`,
+    )
+  const torchValuesOf = ({ name, torchShape, role }: Parameter) => {
+    if (ofClass === undefined || role !== 'batch-norm') return float32Values(file, `${prefix}${name}`, torchShape)
+    const [width] = torchShape as [number]
+    return float32Values(file, `${prefix}${name}`, [classes as number, width]).slice(
+      ofClass * width,
+      (ofClass + 1) * width,
+    )
   }
-  const { latentSize, imageSize } = spec.model
-  const torchValuesOf = ({ name, torchShape }: Parameter) => float32Values(file, `${prefix}${name}`, torchShape)
   return {
     latentSize,
     imageSize,
     channels,
-    operations,
+    operations: ofClass === undefined ? operations : operations.map(withoutClasses),
     torchValuesOf,
     valuesOf: (parameter) => fromTorch(torchValuesOf(parameter), parameter.layout),
   }
+}
+
+function rowOf(parameter: Parameter): Parameter {
+  const torchShape = parameter.torchShape.slice(1)
+  return { ...parameter, torchShape, layout: plain(torchShape) }
+}
+
+/** Batch norms with the one row that their class has. */
+function withoutClasses(operation: Operation): Operation {
+  if (operation.kind === 'sum') {
+    const [a, b] = operation.paths
+    return { ...operation, paths: [a.map(withoutClasses), b.map(withoutClasses)] }
+  }
+  if (operation.kind !== 'batch-norm') return operation
+  return { ...operation, scale: rowOf(operation.scale), offset: rowOf(operation.offset) }
 }
 
 /** A parameter’s name for formats that want none of the authors' colons: `main.initial:100-512:convt.weight` without its last part. */

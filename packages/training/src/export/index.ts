@@ -10,9 +10,9 @@ import { stateDict } from './state-dict.js'
 /** One line per format. */
 const writers: Record<ExportFormat, (chosen: ChosenGenerator, request: ExportRequest) => ExportedFile[]> = {
   'state-dict': stateDict,
-  'layers-model': (chosen) => layersModel(exportedNetwork(chosen)),
-  onnx: (chosen, { batchNorm }) => onnx(exportedNetwork(chosen), batchNorm),
-  'saved-model': (chosen, { batchNorm }) => savedModel(exportedNetwork(chosen), batchNorm),
+  'layers-model': (chosen, request) => layersModel(exportedNetwork(chosen, request.class)),
+  onnx: (chosen, request) => onnx(exportedNetwork(chosen, request.class), request.batchNorm),
+  'saved-model': (chosen, request) => savedModel(exportedNetwork(chosen, request.class), request.batchNorm),
 }
 
 export interface Export extends Pick<ChosenGenerator, 'weights' | 'channels'> {
@@ -23,7 +23,7 @@ export interface Export extends Pick<ChosenGenerator, 'weights' | 'channels'> {
 
 /**
  * @throws SafetensorsError when the file is damaged, CheckpointError when it is no checkpoint, holds no running mean that was asked for, or
- * a network that the format has no words for.
+ * a network that the format has no words for; or none of a class that was asked for, or nothing was where there are classes.
  */
 export function exportGenerator(checkpoint: Uint8Array, request: ExportRequest): Export {
   const chosen = chooseGenerator(checkpoint, request.weights)
