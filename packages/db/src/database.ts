@@ -2,7 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { translate } from './database-errors.js'
 import { PrismaClient } from './generated/client.js'
-import { assertServerWillDo, type DatabaseServer, serverQuery } from './server-check.js'
+import { assertServerWillDo, asUnusable, type DatabaseServer, serverQuery } from './server-check.js'
 
 /** One pool of connections; Prisma and plain SQL share it. */
 export interface Database {
@@ -25,7 +25,7 @@ export type Transaction = pg.PoolClient
 
 /**
  * Opens a pool and asks it one query. AppError `dependency-unavailable` when the server cannot be reached within 5 s or takes no writes;
- * DatabaseUnusable when it is too old.
+ * DatabaseUnusable when it is too old or refuses the user, the password or the name of the database.
  */
 export async function openDatabase(url: string, options: OpenDatabaseOptions = {}): Promise<Database> {
   const pool = new pg.Pool({
@@ -73,7 +73,7 @@ export async function openDatabase(url: string, options: OpenDatabaseOptions = {
     await db.ping()
   } catch (error) {
     await db.close()
-    throw error
+    throw asUnusable(error)
   }
   return db
 }

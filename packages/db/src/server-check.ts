@@ -9,6 +9,20 @@ export class DatabaseUnusable extends AppError {
   }
 }
 
+/** What a server says to an address that is wrong, by its SQLSTATE; waiting changes none of it. */
+const refusals: Record<string, string> = {
+  '28P01': 'the server does not take this user with this password; correct them',
+  '28000': 'the server lets this user in from here under no condition; correct the user, or its pg_hba.conf',
+  '3D000': 'the server has no database of this name; correct it, or make it with `createdb`',
+}
+
+/** The error itself, or DatabaseUnusable where it says that the address is wrong. The password is in neither. */
+export function asUnusable(error: unknown): unknown {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  const remedy = typeof code === 'string' && refusals[code]
+  return remedy ? new DatabaseUnusable(`DATABASE_URL: ${remedy} (${String(message)})`, { cause: error }) : error
+}
+
 /** `server_version_num` of Postgres 13, the first with all that the migrations use. */
 const OLDEST_VERSION = 130_000
 
