@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os'
+import { crc32 } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Scope, routes } from '@kantor/contracts'
 import { createKey, revokeKey } from '@kantor/db'
@@ -88,6 +89,32 @@ describe('with keys', () => {
       heads.add(JSON.stringify(head))
     }
     expect([bodies.size, heads.size]).toEqual([1, 1])
+  })
+
+  test('S3: how long a refusal takes does not tell how much of a key was right', async () => {
+    const good = await rig.key('admin')
+    const wrongAt = (place: number) => {
+      const body = good.slice(0, -8)
+      const changed = body.slice(0, place) + (body[place] === '0' ? '1' : '0') + body.slice(place + 1)
+      return changed + crc32(changed).toString(16).padStart(8, '0')
+    }
+    const wrong = { id: wrongAt(7), first: wrongAt(24), last: wrongAt(good.length - 9) }
+    const times = { id: [] as number[], first: [] as number[], last: [] as number[] }
+    for (let round = 0; round < 300; round += 1) {
+      for (const kind of ['id', 'first', 'last'] as const) {
+        const begin = performance.now()
+        const { statusCode } = await rig.askBare({
+          url: '/session',
+          headers: { authorization: `Bearer ${wrong[kind]}` },
+        })
+        times[kind].push(performance.now() - begin)
+        expect(statusCode).toBe(401)
+      }
+    }
+
+    // Side by side, so a machine that slows down slows all of them; a second look at anything would be half as long again.
+    const medians = Object.values(times).map((list) => list.toSorted((a, b) => a - b)[list.length / 2]!)
+    expect(Math.max(...medians) / Math.min(...medians)).toBeLessThan(1.4)
   })
 
   test('a key works from the moment it is made, and its name is the actor of the events', async () => {
