@@ -149,6 +149,16 @@ describe('curves as text, and of many jobs', () => {
       scale: { w_estimate: 6.5 },
       series: { w_estimate: { mean: [-1], min: [-11 / 6.5] } },
     })
+    await appendPoints(rig.db, short, [
+      { ...aPoint(11, -3), diagnostics: { slope_between: 2 } },
+      { ...aPoint(12, -3), diagnostics: { slope_between: 4 } },
+    ])
+    const sloped = await ask({ jobIds: [short.jobId, long.jobId], normalize: 'gradnorm', from: 11 })
+    expect((replyOf('queryCurves', sloped) as CurvesReply).items).toMatchObject([
+      { scale: { w_estimate: 3 }, series: { w_estimate: { max: [-1, -1] } } },
+      { scale: { w_estimate: null } },
+    ])
+    expect(Object.keys((replyOf('queryCurves', sloped) as CurvesReply).items[0]!.series)).toEqual(['w_estimate'])
     const refused = await ask({ jobIds: [short.jobId, clipped.id] })
     expect(refused.statusCode).toBe(422)
     expect(refused.json()).toMatchObject({

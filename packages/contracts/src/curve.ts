@@ -63,7 +63,7 @@ export const CurveSeries = z.object({
   bad: z.array(z.int()),
   /** The filter's value at the bucket's last point, when `smooth` was asked for; null when nothing around it is finite. */
   smooth: z.array(z.number().nullable()).optional(),
-  /** The newest point on the axis that `x` asked for: critic steps done, or seconds since the job began (null where nobody noted it). */
+  /** The newest point on the axis that `x` asked for; null where nobody noted the time. */
   at: z.array(z.number().nullable()).optional(),
   /** Of a metric: the same of other real images, at each checkpoint. */
   floor: z.array(z.number().nullable()).optional(),
@@ -80,7 +80,11 @@ export const CurveMark = z.object({
 })
 export type CurveMark = z.infer<typeof CurveMark>
 
-export const CurveAxis = z.enum(['gen_step', 'critic_step', 'wall'])
+/**
+ * Of the newest point: generator steps, critic steps done, thousands of real images that the critic was shown (critic steps × batch size),
+ * seconds since the job began, or seconds that its attempts held a device (the processor, on a worker without a GPU).
+ */
+export const CurveAxis = z.enum(['gen_step', 'critic_step', 'kimg', 'wall', 'gpu_s'])
 export type CurveAxis = z.infer<typeof CurveAxis>
 
 /**

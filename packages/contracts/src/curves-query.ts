@@ -36,8 +36,12 @@ export const CurvesQuery = z
     maxPoints: z.int().min(1).max(1000).default(300),
     smooth: Smooth.default(null),
     x: CurveAxis.default('gen_step'),
-    /** `first`: every value divided by the size of the curve's first bucket mean, for shapes where scales differ. */
-    normalize: z.enum(['none', 'first']).default('none'),
+    /**
+     * What every value is divided by, where scales differ. `first`: the size of the curve's first bucket mean. `gradnorm`: the mean slope of
+     * the critic between real and generated images over the range (`slope_between`), which makes of an estimate a distance in the images'
+     * own scale, as far as the slopes that were looked at stand for the critic's Lipschitz constant.
+     */
+    normalize: z.enum(['none', 'first', 'gradnorm']).default('none'),
     /** Refuse with `not-comparable` when the jobs differ in what sets the scale of an estimate. */
     requireComparable: z.boolean().default(true),
   })
@@ -49,7 +53,7 @@ export type CurvesQuery = z.infer<typeof CurvesQuery>
 
 export const CurveItem = z.object({
   ...CurveReply.omit({ reset: true, superseded: true }).shape,
-  /** What each series was divided by; null without `normalize`, or where no value is finite or the first is 0. */
+  /** What each series was divided by; null without `normalize`, or where no value is finite or it would be 0. */
   scale: z.partialRecord(SeriesName, z.number().nullable()),
 })
 export type CurveItem = z.infer<typeof CurveItem>

@@ -4,6 +4,8 @@ import {
   type CurveItem,
   CurveQuery,
   type CurveReply,
+  type CurveSeries,
+  type CurvesQuery,
   type Job,
   MAX_CURVES,
   MAX_TRIALS,
@@ -22,9 +24,10 @@ export function curvesQueryRoutes(app: FastifyInstance, { db }: ApiDeps): void {
     const jobIds = named ?? (await startedTrials(db, sweepId!))
     if (jobIds.length === 0) return { resolution: 1, items: [] }
     if (requireComparable) assertComparable(await existingJobs(db, jobIds), named ? '/jobIds' : '/sweepId')
-    const query: CurveQuery = { ...CurveQuery.parse({}), ...asked }
-    const curves = await readCurves(db, jobIds, query)
-    const items = curves.map((curve) => toItem(curve, normalize))
+    const metrics: SeriesName[] =
+      normalize === 'gradnorm' ? [...new Set<SeriesName>([...asked.metrics, SLOPE])] : asked.metrics
+    const curves = await readCurves(db, jobIds, { ...CurveQuery.parse({}), ...asked, metrics })
+    const items = curves.map((curve) => toItem(curve, asked.metrics, normalize))
     return { resolution: curves[0]!.resolution, items }
   })
 }
@@ -67,15 +70,16 @@ function assertComparable([first, ...others]: Job[], named: '/jobIds' | '/sweepI
   )
 }
 
-function toItem(curve: CurveReply, normalize: 'none' | 'first'): CurveItem {
+const SLOPE = 'slope_between'
+
+function toItem(curve: CurveReply, metrics: readonly SeriesName[], normalize: CurvesQuery['normalize']): CurveItem {
   const scale: CurveItem['scale'] = {}
   const series: CurveReply['series'] = {}
-  for (const [name, found] of Object.entries(curve.series) as [
-    SeriesName,
-    NonNullable<CurveReply['series'][SeriesName]>,
-  ][]) {
-    const first = found.mean.find((mean) => mean !== null && Number.isFinite(mean))
-    const by = normalize === 'first' && first ? Math.abs(first) : null
+  const slope = normalize === 'gradnorm' ? meanOf(curve.series[SLOPE]) : null
+  for (const name of metrics) {
+    const found = curve.series[name]
+    if (!found) continue
+    const by = normalize === 'first' ? firstOf(found) : slope
     scale[name] = by
     const divide = <T>(value: T) => (by !== null && typeof value === 'number' ? ((value / by) as T) : value)
     series[name] =
@@ -92,4 +96,18 @@ function toItem(curve: CurveReply, normalize: 'none' | 'first'): CurveItem {
   }
   const { jobId, x, resolution, seq, complete, marks } = curve
   return { jobId, x, resolution, seq, complete, series, marks, scale }
+}
+
+const nonZero = (size: number): number | null => (Number.isFinite(size) && size !== 0 ? Math.abs(size) : null)
+
+const firstOf = ({ mean }: CurveSeries) => nonZero(mean.find((value) => value !== null) ?? 0)
+
+/** Of all points of the range, whatever buckets they lie in. */
+function meanOf(found: CurveSeries | undefined): number | null {
+  const [sum, n] = (found?.mean ?? []).reduce<[number, number]>(
+    ([total, points], mean, i) =>
+      mean === null ? [total, points] : [total + mean * found!.n[i]!, points + found!.n[i]!],
+    [0, 0],
+  )
+  return nonZero(sum / n)
 }

@@ -227,6 +227,17 @@ describe('the curve', () => {
     const seconds = (await read(job.id, { x: 'wall', maxPoints: '20' })).series.w_estimate!.at!
     expect(seconds.every((value) => value !== null && value >= 0 && value < 600)).toBe(true)
     expect(seconds).toEqual(seconds.toSorted((a, b) => a! - b!))
+    const { batchSize } = job.spec
+    const shown = (await read(job.id, { x: 'kimg', maxPoints: '20' })).series.w_estimate!
+    expect(shown.at!.at(-1)).toBe((3000 * 5 * batchSize) / 1000)
+    // Held for 100 s by an attempt that is over, and by this one from a second before its points on.
+    await db.pool.query(
+      `INSERT INTO attempt (job_id, epoch, worker_id, started_at, ended_at)
+       SELECT job_id, 0, 'earlier', started_at - interval '200 s', started_at - interval '100 s' FROM attempt WHERE job_id = $1`,
+      [job.id],
+    )
+    const held = (await read(job.id, { x: 'gpu_s', maxPoints: '20' })).series.w_estimate!.at!
+    expect(held.every((value, i) => value! >= 100 && value! <= 101 + seconds[i]!)).toBe(true)
   })
 
   test('takes a flush twice without a trace, and keeps the first value of a step', async () => {

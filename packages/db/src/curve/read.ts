@@ -1,6 +1,5 @@
 import {
   AppError,
-  type CurveAxis,
   CurveMark,
   type CurveQuery,
   type CurveReply,
@@ -10,12 +9,12 @@ import {
   type SeriesName,
 } from '@kantor/contracts'
 import { type Database, query as ask, transaction, type Transaction } from '../database.js'
+import { placeOn } from './axes.js'
 import { readBuckets, type SeriesBuckets } from './buckets.js'
 import { type Filter, filterOf } from './filter.js'
 import { CHUNK, chunkOf } from './geometry.js'
 import { bucketStart, chooseRange, type CurveRange, type Span, toSpans, withTail } from './range.js'
 import { CANDIDATES, pickPoints } from './lttb.js'
-import type { Axis } from './nodes.js'
 import { lowerBound } from './segment.js'
 import { readMetricSeries } from '../metrics.js'
 import { readSegments, widen } from './segments.js'
@@ -97,7 +96,7 @@ async function read(tx: Transaction, jobId: string, query: CurveQuery): Promise<
   const { reset, spans } = await select(tx, jobId, query, { range, filter, seq: job.seq })
   const { resolution } = range
   const { series, axis } = await readBuckets(tx, jobId, { names, resolution, spans, closed: job.closed, filter })
-  const place = query.x === 'gen_step' ? null : placeOn(query.x, axis, job.startedAt, resolution)
+  const place = await placeOn(tx, jobId, query.x, { axis, resolution, startedAt: job.startedAt })
   const shown = ({ nodes, points }: SeriesBuckets) =>
     agg === 'lttb' ? { nodes: pickPoints(nodes, resolution, query.maxPoints), points } : { nodes, points }
   const options = { agg, filter, place }
@@ -157,23 +156,6 @@ async function countPoints(tx: Transaction, jobId: string, { first, last }: Curv
     [jobId, (chunkOf(first) + 1) * CHUNK, chunkOf(last) * CHUNK],
   )
   return counted + rows[0]!.points
-}
-
-/** Critic steps done, or seconds since the job began, at the newest point of the bucket that holds step `x`. */
-function placeOn(
-  of: CurveAxis,
-  axis: Axis,
-  startedAt: number | null,
-  resolution: number,
-): (x: number) => number | null {
-  const columns = of === 'wall' ? axis.time : axis.criticStep
-  return (x) => {
-    const i = lowerBound(axis.x.subarray(0, axis.length), bucketStart(x, resolution))
-    if (i >= axis.length || axis.x[i] !== bucketStart(x, resolution)) return null
-    const value = columns[i]!
-    if (of !== 'wall') return value
-    return Number.isNaN(value) || startedAt === null ? null : Math.max(0, value - startedAt) / 1000
-  }
 }
 
 interface Selection {
