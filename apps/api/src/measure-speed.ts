@@ -1,5 +1,5 @@
 import { criticStepsOf, type JobSpec, operationsOf, operationsPerGeneratorStep, penaltiesOf } from '@kantor/contracts'
-import { type Database, type DeviceClass, type MeasuredAttempt, measuredAttempts } from '@kantor/db'
+import type { MeasuredAttempt } from '@kantor/db'
 
 /** Operations per second of earlier attempts: the median of a few that are most alike, the slowest and the fastest of them. */
 export interface Speed {
@@ -11,7 +11,6 @@ export interface Speed {
 }
 
 interface Asked {
-  deviceClass: DeviceClass
   spec: JobSpec
   channels: number
 }
@@ -19,9 +18,8 @@ interface Asked {
 /** Attempts that are believed: enough for a median, few enough to be alike. */
 const BELIEVED = 5
 
-/** Null when no attempt on such devices has told of a speed. */
-export async function measureSpeed(db: Database, { deviceClass, spec, channels }: Asked): Promise<Speed | null> {
-  const all = await measuredAttempts(db, deviceClass)
+/** By attempts on such devices; null when none has told of a speed. */
+export function measureSpeed(all: readonly MeasuredAttempt[], { spec, channels }: Asked): Speed | null {
   const same = all.filter((one) => kindOf(one.spec) === kindOf(spec))
   const alike = same.length > 0 ? 'networks' : 'device'
   const size = operationsPerGeneratorStep(spec, channels)

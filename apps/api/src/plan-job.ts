@@ -10,8 +10,16 @@ import {
   operationsPerGeneratorStep,
   roughBudget,
   storageOf,
+  type SweepPlan,
 } from '@kantor/contracts'
-import { type Database, type DeviceClass, listWorkers, whyItWouldWait } from '@kantor/db'
+import {
+  type Database,
+  type DeviceClass,
+  listWorkers,
+  type MeasuredAttempt,
+  measuredAttempts,
+  whyItWouldWait,
+} from '@kantor/db'
 import { limitOf } from './device-limit.js'
 import { measureSpeed, type Speed } from './measure-speed.js'
 import { type Resolved, resolveJobs, type Submitter } from './resolve-jobs.js'
@@ -31,16 +39,20 @@ export async function planJob(db: Database, body: CreateJob, by: Submitter): Pro
   }
 }
 
+/** Devices of a class, and what earlier attempts on them tell of their speed. */
+interface Devices {
+  deviceClass: DeviceClass
+  attempts: MeasuredAttempt[]
+}
+
 async function estimateJob(db: Database, resolved: Resolved, by: Submitter): Promise<Estimate> {
   const { spec } = resolved.job.job
   const { channels } = resolved.dataset
   const { generator, critic } = networkCosts(spec.model, channels)
-  const deviceClass = await deviceClassOf(db, spec.device)
-  const speed = await measureSpeed(db, { deviceClass, spec, channels })
-  const work = workOf(resolved, speed)
-  const storage = work && storageOf(spec, channels, work.generator)
+  const devices = await devicesFor(db, spec.device)
+  const { work, storage, duration } = forecast(resolved, devices)
   return {
-    deviceClass,
+    deviceClass: devices.deviceClass,
     parameters: { generator: generator.weights, critic: critic.weights },
     steps: work ? { generator: work.generator, critic: work.critic } : { generator: null, critic: null },
     operations: {
@@ -48,14 +60,46 @@ async function estimateJob(db: Database, resolved: Resolved, by: Submitter): Pro
       total: work?.operations ?? null,
     },
     memory: { ...estimateMemory(spec, channels), limit: limitOf(spec.device, await by.limits()) },
-    storage: storage && { bytes: storage.curve + storage.samples + storage.checkpoints, parts: storage },
-    duration: durationOf(work, spec.budget, speed),
+    storage,
+    duration,
   }
 }
 
+/** What many jobs come to together; null where of one of them nothing is known. */
+export async function estimateTogether(db: Database, all: readonly Resolved[]): Promise<SweepPlan['estimate']> {
+  const classes = new Map<string, Devices>()
+  const sums: SweepPlan['estimate'] = { operations: 0, deviceSeconds: 0, storageBytes: 0 }
+  const plus = (sum: number | null, more: number | null | undefined) =>
+    sum === null || more == null ? null : sum + more
+  for (const resolved of all) {
+    const { device } = resolved.job.job.spec
+    const devices = classes.get(device) ?? (await devicesFor(db, device))
+    classes.set(device, devices)
+    const { work, storage, duration } = forecast(resolved, devices)
+    sums.operations = plus(sums.operations, work?.operations)
+    sums.deviceSeconds = plus(sums.deviceSeconds, duration.seconds)
+    sums.storageBytes = plus(sums.storageBytes, storage?.bytes)
+  }
+  return sums
+}
+
+function forecast(resolved: Resolved, { attempts }: Devices) {
+  const { spec } = resolved.job.job
+  const { channels } = resolved.dataset
+  const speed = measureSpeed(attempts, { spec, channels })
+  const work = workOf(resolved, speed)
+  const parts = work && storageOf(spec, channels, work.generator)
+  const storage = parts && { bytes: parts.curve + parts.samples + parts.checkpoints, parts }
+  return { work, storage, duration: durationOf(work, spec.budget, speed) }
+}
+
 /** A job that takes any device is reckoned for the class that has workers, a GPU before a CPU. */
-async function deviceClassOf(db: Database, device: JobSpec['device']): Promise<DeviceClass> {
-  if (device !== 'any') return device
+async function devicesFor(db: Database, device: JobSpec['device']): Promise<Devices> {
+  const deviceClass = device === 'any' ? await classAtWork(db) : device
+  return { deviceClass, attempts: await measuredAttempts(db, deviceClass) }
+}
+
+async function classAtWork(db: Database): Promise<DeviceClass> {
   const workers = await listWorkers(db)
   return workers.some(({ deviceClass, state }) => deviceClass === 'gpu' && state === 'online') ? 'gpu' : 'cpu'
 }

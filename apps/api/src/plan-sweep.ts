@@ -18,7 +18,7 @@ import type { Submission } from './resolve-jobs.js'
 const SEEDS = 2 ** 31
 const MAX_ERRORS = 50
 
-export interface SweepPlan {
+export interface ExpandedSweep {
   sweep: Omit<NewSweep, 'keyId'>
   /** In their order, each a job as it would be submitted alone. */
   trials: { configuration: Configuration; submission: Submission }[]
@@ -28,7 +28,7 @@ export interface SweepPlan {
  * What a sweep comes to. What was left open, the seeds, is drawn. AppError `sweep-too-large`, before anything is expanded;
  * `validation-failed` when a trial is no acceptable job.
  */
-export function planSweep({ seeds: numSeeds, maxRunning, ...asked }: CreateSweep): SweepPlan {
+export function planSweep({ seeds: numSeeds, maxRunning, ...asked }: CreateSweep): ExpandedSweep {
   const search = settle(asked.search)
   const count = countConfigurations(search)
   if (count * BigInt(numSeeds) > MAX_TRIALS) throw tooLarge(count, numSeeds)

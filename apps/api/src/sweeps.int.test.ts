@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { CurvesReply, Job, Sweep, Trial } from '@kantor/contracts'
+import type { CurvesReply, Job, JobPlan, Sweep, SweepPlan, Trial } from '@kantor/contracts'
 import { addCheckpoint, createKey, finishAttempt, markRunning } from '@kantor/db'
 import { type Services, startServices } from '@kantor/testing'
 import { pointersOf, refused } from '../tests/refused.js'
@@ -75,6 +75,28 @@ async function train(trial: Trial, estimate: number, end?: 'succeeded' | 'failed
   if (end === 'succeeded') await finishAttempt(rig.db, fence, { to: 'succeeded', reason: 'budget_reached' })
   if (end === 'failed') await finishAttempt(rig.db, fence, { to: 'failed', reason: 'diverged' })
 }
+
+test('a dry run tells what a sweep comes to, and writes nothing', async () => {
+  const dry = (changes: object) => ({ ...request(aSweep(changes)), url: '/sweeps?dryRun=true' })
+  const values = Array.from({ length: 30 }, (_, i) => (i + 1) * 1e-5)
+  const answer = await rig.ask(
+    dry({ search: grid({ [rates]: { values } }), seeds: 2, spec: { ...aSweep().spec, seed: 5 } }),
+  )
+  expect(answer.statusCode).toBe(200)
+  const plan = answer.json() as SweepPlan
+  const alone = await rig.ask({ method: 'POST', url: '/jobs?dryRun=true', payload: { spec: aSweep().spec } })
+  const { estimate } = alone.json() as JobPlan
+
+  expect(plan).toMatchObject({ configurations: 30, trials: 60, seeds: [5, 6], lint: [] })
+  expect(plan.first).toEqual(values.slice(0, 20).map((value) => ({ [rates]: value })))
+  expect(plan.estimate).toEqual({
+    operations: expect.closeTo(60 * estimate.operations.total!, -3),
+    deviceSeconds: null,
+    storageBytes: 60 * estimate.storage!.bytes,
+  })
+  await refused(rig, dry({ spec: { dataset: 'nowhere' } }), 422, 'validation-failed')
+  expect(await numRows()).toBe(0)
+})
 
 describe('POST /sweeps', () => {
   test('every combination is a job of the base spec, with the same seeds for each', async () => {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { JobState } from './job.js'
 import type { Route } from './routes.js'
 import { wholeNumber } from './strings.js'
-import { CreateSweep, MAX_TRIALS, Sweep, Trial } from './sweeps.js'
+import { CreateSweep, MAX_TRIALS, Sweep, SweepPlan, Trial } from './sweeps.js'
 import { PauseCheckpoint } from './verbs.js'
 
 const Id = z.strictObject({ id: z.uuid() })
@@ -44,10 +44,13 @@ export const sweepRoutes = {
     method: 'POST',
     path: '/sweeps',
     scope: 'submit',
-    summary: 'Submit a search over hyperparameters: up to 1000 trials, all or none, each a job',
+    summary:
+      'Submit a search over hyperparameters: up to 1000 trials, all or none, each a job; with `dryRun=true` only tell what it comes to',
+    query: z.strictObject({ dryRun: z.enum(['true', 'false']).default('false') }),
     body: CreateSweep,
     status: 201,
     reply: Sweep,
+    dryRun: { status: 200, reply: SweepPlan },
   },
   listSweeps: {
     method: 'GET',

@@ -139,3 +139,26 @@ export const lintSweep = ({ parameters }: Search): Lint[] =>
       citation: null,
       suggestion: null,
     }))
+
+/** Configurations that a plan shows. */
+export const SHOWN_CONFIGURATIONS = 20
+
+/** What `POST /sweeps?dryRun=true` answers: nothing is stored. What was left open, seeds and draws, is drawn anew when it is submitted. */
+export const SweepPlan = z
+  .object({
+    configurations: z.int(),
+    trials: z.int(),
+    seeds: z.array(z.int()),
+    /** The first of them, in their order. */
+    first: z.array(Configuration).max(SHOWN_CONFIGURATIONS),
+    lint: z.array(Lint),
+    /** Of all trials together; null where of one of them nothing is known. */
+    estimate: z.object({
+      operations: z.number().nullable(),
+      /** Seconds that devices are held; as long as that on one slot. */
+      deviceSeconds: z.number().nullable(),
+      storageBytes: z.number().nullable(),
+    }),
+  })
+  .meta({ id: 'SweepPlan' })
+export type SweepPlan = z.infer<typeof SweepPlan>

@@ -15,7 +15,7 @@ import { actOnJobs } from '../act-on-jobs.js'
 import { toCsv } from '../csv.js'
 import { register } from '../register.js'
 import type { Submitter } from '../resolve-jobs.js'
-import { submitSweep } from '../submit-sweep.js'
+import { forecastSweep, submitSweep } from '../submit-sweep.js'
 
 const DEFAULT_LIMIT = 50
 
@@ -27,9 +27,10 @@ export function sweepRoutes(app: FastifyInstance): void {
   register(
     app,
     'createSweep',
-    async ({ body, by, db, reply }) => {
+    async ({ query, body, by, db, reply }) => {
       // A thousand trials take some 50 ms to check; others get their turn before.
       await setImmediate()
+      if (query.dryRun === 'true') return forecastSweep(db, body, by)
       const sweep = await submitSweep(db, body, by)
       reply.header('location', `/sweeps/${sweep.id}`)
       return sweep

@@ -1,8 +1,9 @@
 import { type CreateSweepInput, isObject, layer, type ParameterValue } from '@kantor/contracts'
+import type { Client } from '@kantor/client'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { change, parsed, wholeNumber } from '../arguments.js'
 import { Failure } from '../failure.js'
-import { note, print, printJson } from '../output.js'
+import { duration, note, print, printJson, size, table } from '../output.js'
 import { readJson } from '../read-json.js'
 import { connect } from '../settings.js'
 import { followSweep } from '../watch-sweep.js'
@@ -16,6 +17,7 @@ interface Flags {
   seeds?: number
   maxRunning?: number
   wait?: boolean
+  dryRun?: boolean
   idempotencyKey?: string
   json?: boolean
 }
@@ -31,11 +33,13 @@ export const submit = (): Command =>
     .option('--seeds <count>', 'every configuration runs with as many seeds', wholeNumber(1, 1000))
     .option('--max-running <count>', 'trials at work at once', wholeNumber(1, 1000))
     .option('--idempotency-key <key>', 'repeated with the same key and request, it submits once and prints the same id')
+    .option('--dry-run', 'submit nothing; tell how many trials there would be and what they come to')
     .option('--wait', 'follow the sweep to its end; exit 1 when a trial failed or was cancelled')
     .addOption(new Option('--json', 'one JSON document on stdout'))
     .action(async (file: string | undefined, flags: Flags, command: Command) => {
       const body = await bodyOf(file, flags)
       const { client, url } = await connect(command)
+      if (flags.dryRun) return forecast(client, body, flags)
       const { idempotencyKey } = flags
       const sweep = await client.createSweep({ body, ...(idempotencyKey !== undefined && { idempotencyKey }) })
       note(`${sweep.name} has ${sweep.trials} trials: ${url}/ui/sweeps/${sweep.id}`)
@@ -44,6 +48,35 @@ export const submit = (): Command =>
       if (!flags.json) print(sweep.id)
       await followSweep(client, sweep.id, { ...(flags.json && { json: true }) })
     })
+
+async function forecast(client: Client, body: CreateSweepInput, { wait, json }: Flags): Promise<void> {
+  if (wait) throw new Failure('usage', '--dry-run submits nothing that could be waited for: leave --wait')
+  const plan = await client.createSweep({ body, query: { dryRun: 'true' } })
+  if (json) return printJson(plan)
+  const { operations, deviceSeconds, storageBytes } = plan.estimate
+  const rows = [
+    [
+      'trials',
+      `${plan.trials}: ${plan.configurations} configurations${plan.seeds.length > 1 ? ` × ${plan.seeds.length} seeds` : ''}`,
+    ],
+    ['operations', operations === null ? '–' : operations.toExponential(1).replace('e+', 'e')],
+    [
+      'duration',
+      deviceSeconds === null
+        ? 'unknown: no attempt has told of a speed yet'
+        : `${duration(deviceSeconds)} on one device`,
+    ],
+    ['storage', storageBytes === null ? '–' : size(storageBytes)],
+  ]
+  const shown = plan.first.map((one) =>
+    Object.entries(one)
+      .map(([path, value]) => `${path}=${JSON.stringify(value)}`)
+      .join(' '),
+  )
+  const more = plan.configurations - shown.length
+  print([table(['', ''], rows).trim(), ...shown, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n'))
+  for (const { pointer, message } of plan.lint) note(`note: ${pointer}: ${message}`)
+}
 
 /** What the options say goes over what the file says. */
 async function bodyOf(
