@@ -65,12 +65,13 @@ async function estimateJob(db: Database, resolved: Resolved, by: Submitter): Pro
   }
 }
 
+const plus = (sum: number | null, more: number | null | undefined) =>
+  sum === null || more === null || more === undefined ? null : sum + more
+
 /** What many jobs come to together; null where of one of them nothing is known. */
 export async function estimateTogether(db: Database, all: readonly Resolved[]): Promise<SweepPlan['estimate']> {
   const classes = new Map<string, Devices>()
   const sums: SweepPlan['estimate'] = { operations: 0, deviceSeconds: 0, storageBytes: 0 }
-  const plus = (sum: number | null, more: number | null | undefined) =>
-    sum === null || more == null ? null : sum + more
   for (const resolved of all) {
     const { device } = resolved.job.job.spec
     const devices = classes.get(device) ?? (await devicesFor(db, device))

@@ -23,18 +23,18 @@ test('E2: a Postgres before 13 is refused for good, with the version that is nee
   expect(() => assertServerWillDo({ ...server, version: 130_000 })).not.toThrow()
 })
 
-test('E1: an address that the server refuses is not waited for: what is wrong with it, without the password', async () => {
-  const withUrl = (change: (url: URL) => void) => {
-    const url = new URL(services.databaseUrl)
-    change(url)
-    return openDatabase(url.href).catch((error: unknown) => error)
-  }
+const openAt = (change: (url: URL) => void) => {
+  const url = new URL(services.databaseUrl)
+  change(url)
+  return openDatabase(url.href).catch((error: unknown) => error)
+}
 
-  const wrongPassword = await withUrl((url) => (url.password = 'canary-of-a-password'))
+test('E1: an address that the server refuses is not waited for: what is wrong with it, without the password', async () => {
+  const wrongPassword = await openAt((url) => (url.password = 'canary-of-a-password'))
   expect(wrongPassword).toBeInstanceOf(DatabaseUnusable)
   expect(String(wrongPassword)).toMatch(/DATABASE_URL: .* this user with this password/)
   expect(String(wrongPassword)).not.toContain('canary')
-  const wrongName = await withUrl((url) => (url.pathname = '/nowhere'))
+  const wrongName = await openAt((url) => (url.pathname = '/nowhere'))
   expect(wrongName).toBeInstanceOf(DatabaseUnusable)
   expect(String(wrongName)).toMatch(/no database of this name; .*createdb.*"nowhere"/)
 })
