@@ -25,7 +25,7 @@ export function featureNetwork({ imageSize, channels }: Omit<ExtractorShape, 'nu
     reluLayer,
     heInitialised(halving('features.1', { from: first, to: second })),
     reluLayer,
-    reshape([-1, side * side * second]),
+    reshape([side * side * second]),
     heInitialised(
       linear(
         'features.2',
