@@ -34,6 +34,7 @@ import { taskRoutes } from './routes/tasks.js'
 import { usageRoutes } from './routes/usage.js'
 import { webhookRoutes } from './routes/webhooks.js'
 import { streamRoutes } from './routes/streams.js'
+import { weightsRoutes } from './routes/weights.js'
 import { workerRoutes } from './routes/workers.js'
 import { verbRoutes } from './routes/verbs.js'
 
@@ -99,6 +100,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   webhookRoutes(app, deps)
   alertRoutes(app)
   workerRoutes(app)
+  weightsRoutes(app, deps)
   accessRoutes(app)
   serveHealth(app, deps)
   serveDocs(app)

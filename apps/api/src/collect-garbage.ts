@@ -1,6 +1,6 @@
 import { type Database, databaseTime, getImport, unreferencedKeys } from '@kantor/db'
 import type { Logger } from '@kantor/runtime'
-import { isArtifactKey, type ObjectStore } from '@kantor/storage'
+import { isArtifactKey, type ObjectStore, weightsPrefix } from '@kantor/storage'
 
 /** An object may wait this long for its row: an attempt writes the row right after, or has lost its lease long before. */
 const ROWLESS_SECONDS = 24 * 3600
@@ -34,10 +34,12 @@ export async function collectGarbage(
     }
     old = []
   }
-  for await (const { key, storedAt } of store.list('jobs/')) {
-    if (storedAt >= horizon || !isArtifactKey(key)) continue
-    old.push(key)
-    if (old.length === BATCH) await removeRowless()
+  for (const prefix of ['jobs/', weightsPrefix]) {
+    for await (const { key, storedAt } of store.list(prefix)) {
+      if (storedAt >= horizon || !isArtifactKey(key)) continue
+      old.push(key)
+      if (old.length === BATCH) await removeRowless()
+    }
   }
   await removeRowless()
   for await (const { key, storedAt } of store.list(uploadPrefix)) {

@@ -90,7 +90,7 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
     errors.push(...faults.map((fault) => under(pointer, fault)))
     if (start.fault) return []
     const job = { job: { ...body, spec }, lint, message: describeStart(start, spec), ...author }
-    return [{ job, dataset, fromStep: start.checkpoint.step }]
+    return [{ job, dataset, fromStep: 'weights' in start ? 0 : start.checkpoint.step }]
   })
   if (errors.length > 0) throw validationFailed(errors.slice(0, MAX_ERRORS))
   return resolved

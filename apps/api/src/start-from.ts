@@ -1,8 +1,16 @@
 // A job that goes on from a checkpoint of another one: what it may change, and what it says about it.
 import { type Dataset, type FieldError, type Job, type JobSpec, Model, type StartFrom } from '@kantor/contracts'
-import { type Database, getCheckpoint, getJob, resolveDataset, type StoredCheckpoint } from '@kantor/db'
+import {
+  type Database,
+  getCheckpoint,
+  getJob,
+  getWeights,
+  resolveDataset,
+  type StoredCheckpoint,
+  type StoredWeights,
+} from '@kantor/db'
 
-export interface Start {
+interface CheckpointStart {
   fault?: undefined
   checkpoint: StoredCheckpoint
   /** The job that made it, and what that trained on; null when it is not registered any more. */
@@ -10,11 +18,24 @@ export interface Start {
   dataset: Dataset | null
 }
 
-/** The checkpoint, or what is wrong with the choice: the job has no such checkpoint, or it is damaged. */
-export async function findStart(
-  db: Database,
-  { jobId, checkpoint: id }: StartFrom,
-): Promise<Start | { fault: FieldError }> {
+interface WeightsStart {
+  fault?: undefined
+  weights: StoredWeights
+}
+
+export type Start = CheckpointStart | WeightsStart
+
+/** Checkpoint or weights, or what is wrong with the choice: they are not there, or the checkpoint is damaged. */
+export async function findStart(db: Database, from: StartFrom): Promise<Start | { fault: FieldError }> {
+  if ('weights' in from) {
+    const weights = await getWeights(db, from.weights)
+    if (weights) return { weights }
+    const message = `there are no weights ${from.weights}`
+    return {
+      fault: { pointer: '/startFrom/weights', code: 'weights-not-found', message, hint: 'POST /weights uploads some' },
+    }
+  }
+  const { jobId, checkpoint: id } = from
   const checkpoint = await getCheckpoint(db, id)
   const parent = await getJob(db, jobId)
   if (!checkpoint || !parent || checkpoint.jobId !== jobId) {
@@ -36,6 +57,8 @@ const noStart = (message: string, hint?: string): { fault: FieldError } => ({
 
 /** Each field in which the checkpoint's networks differ from the spec's, and a budget that was spent before. */
 export function misfits(start: Start, spec: JobSpec, dataset: Dataset): FieldError[] {
+  // Names and shapes of uploaded weights are compared when the networks are built.
+  if ('weights' in start) return []
   const { parent, checkpoint, dataset: trainedOn } = start
   const errors: FieldError[] = []
   for (const key of Object.keys(Model.shape) as (keyof JobSpec['model'])[]) {
@@ -68,7 +91,12 @@ export function misfits(start: Start, spec: JobSpec, dataset: Dataset): FieldErr
 }
 
 /** For the job's first event: where it starts, and what does not come along. */
-export function describeStart({ checkpoint, parent }: Start, spec: JobSpec): string {
+export function describeStart(start: Start, spec: JobSpec): string {
+  if ('weights' in start) {
+    const { networks, sha256 } = start.weights
+    return `starts from uploaded weights (${networks.join(' and ')}, sha256 ${sha256.slice(0, 16)})`
+  }
+  const { checkpoint, parent } = start
   const from = `starts from the checkpoint of step ${checkpoint.step} of job ${parent.id}`
   const [before, now] = [parent.spec.optimizer.kind, spec.optimizer.kind]
   const slots = before === now ? '' : `; ${now} in place of ${before}: the optimizer's state starts anew`

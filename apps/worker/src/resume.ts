@@ -48,26 +48,29 @@ export async function fetchResume({
   return null
 }
 
-/** The checkpoint of another job that this one starts from is not there any more: no attempt could do better. */
+/** What a job starts from is not there any more: no attempt could do better. */
 export class StartFailed extends Error {
   override name = 'StartFailed'
 }
 
 /**
- * Brings the checkpoint of another job here, verified. StartFailed when its object is bad: there is no older one to fall back to, and
- * starting from scratch is not what was asked for.
+ * Brings the checkpoint of another job here, or uploaded weights, verified. StartFailed when the object is bad: there is no older one to
+ * fall back to, and starting from scratch is not what was asked for.
  */
 export async function fetchStart({
   store,
-  start,
+  object,
+  what,
   directory,
   signal,
   log,
-}: Pick<ResumeOptions, 'store' | 'directory' | 'signal' | 'log'> & { start: StoredCheckpoint }): Promise<string> {
-  const file = join(directory, `start-${start.step}.safetensors`)
-  const fault = await fetchObject(store, start, file, { signal, log })
+}: Pick<ResumeOptions, 'store' | 'directory' | 'signal' | 'log'> & {
+  object: Pick<StoredCheckpoint, 'key' | 'sizeBytes' | 'sha256'>
+  /** For people. */
+  what: string
+}): Promise<string> {
+  const file = join(directory, 'start.safetensors')
+  const fault = await fetchObject(store, object, file, { signal, log })
   if (fault === null) return file
-  throw new StartFailed(
-    `checkpoint ${start.id} of job ${start.jobId}, which this job starts from, is damaged: ${fault}; fork from another one`,
-  )
+  throw new StartFailed(`${what}, which this job starts from, is damaged: ${fault}; start from another one`)
 }

@@ -18,7 +18,7 @@ import {
 import { type Services, startServices } from '@kantor/testing'
 import sharp from 'sharp'
 import { runAttempt, type Shutdown } from './run-attempt.js'
-import { withNaN } from './testing/bytes.js'
+import { flipBit, withNaN } from './testing/bytes.js'
 import { isAlive, LEASE_SECONDS, openRig, type Rig, stateOf, until } from './testing/rig.js'
 
 const never: Shutdown = { preempt: new AbortController().signal, abandon: new AbortController().signal }
@@ -253,38 +253,6 @@ describe('runAttempt', () => {
     })
   })
 
-  test('a fork starts from the checkpoint of another job and, with the same course, ends with its bits', async () => {
-    const spec = { budget: { generatorSteps: 60 }, checkpoint: { everySteps: 20, keep: 100 } }
-    const parent = await rig.submit(spec)
-    await runAttempt(rig.deps('a'), { jobId: parent.id }, never)
-    const middle = (await listCheckpoints(rig.db, parent.id, { limit: 9 })).items.find(({ step }) => step === 20)!
-    const startFrom = { jobId: parent.id, checkpoint: middle.id }
-
-    const fork = await rig.submit(spec, startFrom)
-    expect(await runAttempt(rig.deps('a'), { jobId: fork.id }, never)).toBe('succeeded')
-
-    const { w_estimate } = await rig.curve(fork.id)
-    expect(w_estimate!.x).toEqual(Array.from({ length: 40 }, (_, i) => 21 + i))
-    expect(w_estimate!.last).toEqual((await rig.curve(parent.id)).w_estimate!.last.slice(20))
-    expect(await rig.weights(fork.id)).toEqual(await rig.weights(parent.id))
-    expect((await listSamples(rig.db, fork.id, { limit: 9 })).items.map(({ step }) => step)).toEqual([60, 40, 20])
-  })
-
-  test('a fork whose checkpoint is damaged fails, and does not start from scratch', async () => {
-    const parent = await rig.submit({ budget: { generatorSteps: 5 } })
-    await runAttempt(rig.deps('a'), { jobId: parent.id }, never)
-    const start = (await newestCheckpoint(rig.db, parent.id))!
-    await flipBit(join(rig.dataDir, 'objects', 'objects', start.key))
-
-    const fork = await rig.submit({}, { jobId: parent.id, checkpoint: start.id })
-
-    expect(await runAttempt(rig.deps('a'), { jobId: fork.id }, never)).toBe('failed')
-    expect(await getJob(rig.db, fork.id)).toMatchObject({
-      reason: 'checkpoint_corrupt',
-      message: expect.stringContaining('fork from another one'),
-    })
-  })
-
   test('a worker without time kills its trainer and hands the job back as it is', async () => {
     const job = await rig.submit(long)
     const [preempt, abandon] = [new AbortController(), new AbortController()]
@@ -355,19 +323,6 @@ describe('runAttempt', () => {
     return { job, curve, samples, checkpoints, events }
   }
 })
-
-async function flipBit(file: string): Promise<void> {
-  const handle = await open(file, 'r+')
-  try {
-    const { size } = await handle.stat()
-    const byte = Buffer.alloc(1)
-    await handle.read(byte, 0, 1, size - 1)
-    byte[0]! ^= 1
-    await handle.write(byte, 0, 1, size - 1)
-  } finally {
-    await handle.close()
-  }
-}
 
 /** A well-formed newest checkpoint whose generator holds a NaN: no learning rate that a spec admits gets there quickly. */
 async function poison({ db, store }: Rig, jobId: string): Promise<void> {

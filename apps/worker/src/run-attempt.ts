@@ -152,8 +152,11 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, s
       throw error instanceof AppError ? new DatasetFailed(error) : error
     })
     const resume = await fetchResume({ db, store, fence, newest: claim.resume, directory: spool, ...patience })
-    const { start } = claim
-    const startFile = resume || !start ? null : await fetchStart({ store, start, directory: spool, ...patience })
+    const { start, weights } = claim
+    const fetch = (object: Parameters<typeof fetchStart>[0]['object'], what: string) =>
+      fetchStart({ store, object, what, directory: spool, ...patience })
+    const startFile = resume || !start ? null : await fetch(start, `checkpoint ${start.id} of job ${start.jobId}`)
+    const weightsFile = resume || !weights ? null : await fetch(weights, `the object of the weights ${weights.id}`)
     const from = resume?.step ?? start?.step ?? 0
     if (fence.epoch > 1) await outlast('curve rollback', () => rollbackCurve(db, fence, from), patience)
 
@@ -186,6 +189,7 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, s
         spoolDirectory: spool,
         resumeFile: resume?.file ?? null,
         startFile,
+        weightsFile,
         loweringsFile: join(deps.dataDir, 'lowerings.json'),
       },
       device: deps.device,

@@ -59,8 +59,10 @@ export const Progress = z.object({
 })
 export type Progress = z.infer<typeof Progress>
 
-/** A checkpoint of a job, by its id. */
-export const StartFrom = z.strictObject({ jobId: z.uuid(), checkpoint: z.uuid() }).meta({ id: 'StartFrom' })
+/** A checkpoint of a job, by its id; or weights that were uploaded, by theirs. */
+export const StartFrom = z
+  .union([z.strictObject({ jobId: z.uuid(), checkpoint: z.uuid() }), z.strictObject({ weights: z.uuid() })])
+  .meta({ id: 'StartFrom' })
 export type StartFrom = z.infer<typeof StartFrom>
 
 /** Where an imported job comes from, and what it was called there. Its events, attempts and times are of there too. */
@@ -132,7 +134,7 @@ export const Job = z
     /** Number of claims so far; the newest attempt's number fences all writes. */
     attempt: z.int(),
     worker: z.string().nullable(),
-    /** The checkpoint of another job that it starts from; null for one from scratch. */
+    /** The checkpoint of another job, or the uploaded weights, that it starts from; null for one from scratch. */
     startFrom: StartFrom.nullable(),
     /** The sweep that it is a trial of, and which; null for a job of its own. */
     sweepId: z.uuid().nullable(),
@@ -188,7 +190,10 @@ export const CreateJob = z.strictObject({
   priority: about.priority.default(100),
   /** Laid under `spec` before it is validated; not stored. */
   preset: Preset.optional(),
-  /** Go on from a checkpoint of another job: its weights, its step, and its optimizer's slots when the kind is the same. */
+  /**
+   * Go on from a checkpoint of another job: its weights, its step, and its optimizer's slots when the kind is the same. Or begin at step 0
+   * with uploaded weights and a fresh optimizer.
+   */
   startFrom: StartFrom.optional(),
   spec: JobSpecInput,
 })

@@ -17,6 +17,7 @@ import { pointRoutes } from './point-routes.js'
 import { exportRoutes } from './export-routes.js'
 import { qualityRoutes } from './quality-routes.js'
 import { taskRoutes } from './task-routes.js'
+import { weightsRoutes } from './weights-routes.js'
 import { sweepRoutes } from './sweep-routes.js'
 import { usageRoutes } from './usage-routes.js'
 import { Worker } from './workers.js'
@@ -242,6 +243,7 @@ export const routes = {
   ...archiveRoutes,
   ...taskRoutes,
   ...exportRoutes,
+  ...weightsRoutes,
   ...qualityRoutes,
   ...sweepRoutes,
   ...usageRoutes,

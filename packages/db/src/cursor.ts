@@ -13,6 +13,7 @@ export interface PageQuery {
 }
 
 const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
+const weightsPattern = new RegExp(`^weights:(${uuid})$`)
 const taskPattern = new RegExp(`^task:(${uuid})$`)
 const auditPattern = /^audit:(\d{1,18})$/
 const jobPattern = new RegExp(`^jobs:([\\w-]{12}):(inf|\\d{1,16}):(${uuid})$`)
@@ -55,6 +56,9 @@ export function readJobCursor(cursor: string, purpose: string, type: 'int' | 'ti
   const seconds = new Date(Number(microseconds / 1_000_000n) * 1000).toISOString().slice(0, 19)
   return { value: `${seconds}.${String(microseconds % 1_000_000n).padStart(6, '0')}Z`, id }
 }
+
+export const weightsCursor = (id: string): string => encode(`weights:${id}`)
+export const readWeightsCursor = (cursor: string): string => decode(cursor, weightsPattern)[1]!
 
 export const taskCursor = (id: string): string => encode(`task:${id}`)
 export const readTaskCursor = (cursor: string): string => decode(cursor, taskPattern)[1]!

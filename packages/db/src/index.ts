@@ -100,6 +100,7 @@ export {
   samplesFrom,
   type StoredSample,
 } from './samples.js'
+export { deleteWeights, getWeights, listWeights, registerWeights, type StoredWeights } from './weights.js'
 export { DatabaseUnusable } from './server-check.js'
 export { endSession, findSession, forgetSessions, startSession } from './sessions.js'
 export { createSweep, getSweep, listSweeps, type NewSweep, trialsFor } from './sweeps.js'

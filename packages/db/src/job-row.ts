@@ -26,6 +26,7 @@ export interface JobRow {
   archivedAt: Date | null
   startJobId: string | null
   startCheckpointId: string | null
+  startWeightsId: string | null
   sweepId: string | null
   trial: number | null
   importedFrom: unknown
@@ -43,7 +44,7 @@ export interface OwnedJobRow extends JobRow {
 /** Select list for `OwnedJobRow`. */
 export const jobColumns = `id, name, tags, notes, priority, revision, state, reason, message, spec, lint, epoch,
   worker_id AS "workerId", progress, health, determinism, replay_divergences AS "replayDivergences", not_before AS "notBefore", created_at AS "createdAt", started_at AS "startedAt", finished_at AS "finishedAt",
-  archived_at AS "archivedAt", start_job_id AS "startJobId", start_checkpoint_id AS "startCheckpointId",
+  archived_at AS "archivedAt", start_job_id AS "startJobId", start_checkpoint_id AS "startCheckpointId", start_weights_id AS "startWeightsId",
   sweep_id AS "sweepId", trial, imported_from AS "importedFrom",
   event_seq AS "eventSeq", crashes, desired, pause_checkpoint AS "pauseCheckpoint"`
 
@@ -67,7 +68,7 @@ export function toJob(row: JobRow): Job {
     lint: row.lint,
     attempt: row.epoch,
     worker: row.workerId,
-    startFrom: row.startCheckpointId === null ? null : { jobId: row.startJobId, checkpoint: row.startCheckpointId },
+    startFrom: startOf(row),
     sweepId: row.sweepId,
     trial: row.trial,
     importedFrom: row.importedFrom,
@@ -83,6 +84,11 @@ export function toJob(row: JobRow): Job {
   })
   const spec = JobSpec.safeParse(row.spec)
   return { ...job, spec: spec.success ? spec.data : (row.spec as JobSpec) }
+}
+
+function startOf({ startJobId, startCheckpointId, startWeightsId }: JobRow): unknown {
+  if (startWeightsId !== null) return { weights: startWeightsId }
+  return startCheckpointId === null ? null : { jobId: startJobId, checkpoint: startCheckpointId }
 }
 
 /** The job that a submission becomes: what `toJob` makes of its row, without reading back and checking what was checked just now. */

@@ -50,8 +50,7 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
     device: job.spec.device,
     lint,
     key_id: keyId,
-    start_job_id: job.startFrom?.jobId,
-    start_checkpoint_id: job.startFrom?.checkpoint,
+    ...startColumns(job.startFrom),
     sweep_id: trial?.sweepId,
     trial: trial?.trial,
     parameters: trial?.parameters,
@@ -63,13 +62,13 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
     db,
     `WITH new AS (
        SELECT * FROM json_to_recordset($1) AS new(id uuid, name text, tags jsonb, notes text, priority int, device text, spec jsonb,
-         lint jsonb, key_id text, start_job_id uuid, start_checkpoint_id uuid, sweep_id uuid, trial int, parameters json,
+         lint jsonb, key_id text, start_job_id uuid, start_checkpoint_id uuid, start_weights_id uuid, sweep_id uuid, trial int, parameters json,
          actor text, message text, traceparent text)
      ), made AS (
        INSERT INTO job (id, name, tags, notes, priority, device, spec, lint, key_id, start_job_id, start_checkpoint_id,
-         sweep_id, trial, parameters, traceparent, state, reason, event_seq)
+         start_weights_id, sweep_id, trial, parameters, traceparent, state, reason, event_seq)
        SELECT id, name, tags, notes, priority, device, spec, lint, key_id, start_job_id, start_checkpoint_id,
-         sweep_id, trial, parameters, traceparent, 'queued', 'submitted', 1 FROM new
+         start_weights_id, sweep_id, trial, parameters, traceparent, 'queued', 'submitted', 1 FROM new
        RETURNING created_at
      ), events AS (
        INSERT INTO job_event (job_id, seq, actor, to_state, reason, message, epoch)
@@ -79,19 +78,26 @@ export async function createJobs(db: Database, inputs: NewJob[]): Promise<Job[]>
     [JSON.stringify(rows)],
     'create-jobs',
   ).catch((error: unknown) => {
-    throw isMissingStart(error) ? startGone() : error
+    throw startGone(error) ?? error
   })
   return inputs.map((input, index) => submittedJob(ids[index]!, input, made!.createdAt))
 }
 
-/** A foreign key's refusal: the checkpoint was deleted since it was looked up. */
-const isMissingStart = (error: unknown) =>
-  (error as { constraint?: unknown }).constraint === 'job_start_checkpoint_id_fkey'
+const startColumns = (from: StartFrom | undefined) =>
+  from && 'weights' in from
+    ? { start_weights_id: from.weights }
+    : { start_job_id: from?.jobId, start_checkpoint_id: from?.checkpoint }
 
-const startGone = () =>
-  new AppError('validation-failed', 'the checkpoint to start from is not kept any more', {
-    errors: [{ pointer: '/startFrom/checkpoint', code: 'checkpoint-not-found', message: 'is not kept any more' }],
+/** A foreign key's refusal, told: what the job starts from was deleted since it was looked up. */
+function startGone(error: unknown): AppError | null {
+  const { constraint } = error as { constraint?: unknown }
+  const kind = (['checkpoint', 'weights'] as const).find((one) => constraint === `job_start_${one}_id_fkey`)
+  if (!kind) return null
+  const message = 'is not kept any more'
+  return new AppError('validation-failed', `what to start from ${message}`, {
+    errors: [{ pointer: `/startFrom/${kind}`, code: `${kind}-not-found`, message }],
   })
+}
 
 /**
  * Jobs of a key that wait. Until the transaction's end no other one counts for this key, so that two submits cannot both take the last

@@ -6,6 +6,7 @@ import { findDataset } from './datasets.js'
 import { ticketCounts } from './dispatch-order.js'
 import { countRefusal, type Fence, fenced, fencedTransaction, leaseOf } from './fence.js'
 import { jobColumns, type OwnedJobRow, toJob } from './job-row.js'
+import { startWeightsIn, type StoredWeights } from './weights.js'
 import { appendEvent, moveJob, type Note, noteJob } from './transition.js'
 
 export interface ClaimRequest {
@@ -26,6 +27,8 @@ export interface Claim {
   resume: StoredCheckpoint | null
   /** Without one to resume from: the checkpoint of another job that this one starts from. */
   start: StoredCheckpoint | null
+  /** Without either: uploaded weights that it starts from. */
+  weights: StoredWeights | null
   /** Of the request that submitted the job; null when it was not traced. */
   traceparent: string | null
 }
@@ -56,6 +59,7 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
 
     const resume = await newestCheckpointIn(tx, claimed.id)
     const start = resume ? null : await startCheckpointIn(tx, claimed)
+    const weights = resume ? null : await startWeightsIn(tx, claimed)
     await tx.query(
       `INSERT INTO attempt (job_id, epoch, worker_id, resume_step, host, device_class, device)
        SELECT $1, $2, $3, $4, host, device_class, device FROM (SELECT) AS attempt LEFT JOIN worker ON worker.id = $3`,
@@ -76,7 +80,7 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
       return null
     }
     const job = await takeUpDesired(tx, claimed, request.workerId)
-    return { job: toJob(job), epoch: job.epoch, dataset, resume, start, traceparent: claimed.traceparent }
+    return { job: toJob(job), epoch: job.epoch, dataset, resume, start, weights, traceparent: claimed.traceparent }
   })
 }
 

@@ -69,6 +69,7 @@ export async function unreferencedKeys(db: Database, keys: string[]): Promise<st
     `SELECT key FROM unnest($1::text[]) AS object(key)
      WHERE NOT EXISTS (SELECT 1 FROM checkpoint WHERE checkpoint.key = object.key)
        AND NOT EXISTS (SELECT 1 FROM sample WHERE sample.key = object.key)
+       AND NOT EXISTS (SELECT 1 FROM weights WHERE weights.key = object.key)
        AND NOT EXISTS (SELECT 1 FROM task WHERE result ->> 'key' = object.key)`,
     [keys],
   )

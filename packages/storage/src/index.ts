@@ -1,3 +1,13 @@
-export { checkpointKey, datasetKey, extractorKey, isArtifactKey, jobPrefix, outputKey, sampleKey } from './keys.js'
+export {
+  checkpointKey,
+  datasetKey,
+  extractorKey,
+  isArtifactKey,
+  jobPrefix,
+  outputKey,
+  sampleKey,
+  weightsKey,
+  weightsPrefix,
+} from './keys.js'
 export type { ListedObject, ObjectBody, ObjectStore, PutOptions } from './object-store.js'
 export { openStore, type StoreOptions } from './open-store.js'

@@ -15,8 +15,13 @@ export const checkpointKey = (jobId: string, step: number, epoch: number, sha256
 export const outputKey = (jobId: string, taskId: string, sha256: string) =>
   `${jobPrefix(jobId)}outputs/${taskId}-${sha256.slice(0, 16)}`
 
-/** Keys of samples, checkpoints and outputs: what rows name, and what is litter when none does. */
-export const isArtifactKey = (key: string) => /^jobs\/[^/]+\/(samples|checkpoints|outputs)\//.test(key)
+export const weightsPrefix = 'weights/'
+
+/** Uploaded weights, one safetensors file. `id`: another one per upload. */
+export const weightsKey = (id: string) => `${weightsPrefix}${id}.safetensors`
+
+/** Keys of samples, checkpoints, outputs and uploaded weights: what rows name, and what is litter when none does. */
+export const isArtifactKey = (key: string) => /^(jobs\/[^/]+\/(samples|checkpoints|outputs)|weights)\//.test(key)
 
 /** A part of one version of a dataset, such as `original`, `manifest.json`. */
 export const datasetKey = (id: string, version: string, ...parts: string[]) =>

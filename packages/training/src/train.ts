@@ -9,6 +9,7 @@ import {
   type RunState,
   writeCheckpoint,
 } from './checkpoint/checkpoint.js'
+import { adoptWeights } from './checkpoint/adopt-weights.js'
 import { batchesPerEpoch, epochOrder } from './data-order.js'
 import { chooseLowerings, isDeterministic } from './determinism.js'
 import { createDiagnosis, dueProbes, probeShape } from './diagnostics/diagnosis.js'
@@ -32,6 +33,8 @@ export interface TrainOptions {
   resume?: Uint8Array | undefined
   /** Without `resume`: a checkpoint of another job to start from. Its step is where this one's counting goes on. */
   start?: Uint8Array | undefined
+  /** Without either: a safetensors file with the weights that one or both networks begin with, at step 0. */
+  weights?: Uint8Array | undefined
   control: TrainControl
   /** Lowerings that were measured before on this machine; others are timed while the graph is compiled. */
   lowerings?: Lowerings | undefined
@@ -53,6 +56,7 @@ export async function* train({
   images: given,
   resume,
   start,
+  weights,
   control,
   lowerings: known = {},
   engine = 'compiled',
@@ -86,6 +90,9 @@ export async function* train({
       stepper.load()
     } else if (start) {
       Object.assign(state, adoptCheckpoint(start, game, context))
+      stepper.load()
+    } else if (weights) {
+      adoptWeights(weights, game)
       stepper.load()
     }
     const { determinism, lowerings } = context

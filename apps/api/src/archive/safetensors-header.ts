@@ -7,28 +7,48 @@ type Json = Record<string, unknown>
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
-/**
- * What is wrong with the layout of a safetensors file, or null: its header is read, within bounds, and nothing of its tensors. They must
- * cover the rest of the file without overlaps, holes or a remainder. https://github.com/huggingface/safetensors
- */
+/** One tensor of a file, and where its bytes lie in it. */
+export interface TensorEntry {
+  name: string
+  dtype: string
+  shape: number[]
+  begin: number
+  end: number
+}
+
+/** What is wrong with the layout of a safetensors file, or null. */
 export async function safetensorsFault(path: string): Promise<string | null> {
+  const { fault } = await readLayout(path)
+  return fault ?? null
+}
+
+/**
+ * The tensors of a safetensors file, or what is wrong with its layout: its header is read, within bounds, and nothing of its tensors. They
+ * must cover the rest of the file without overlaps, holes or a remainder. https://github.com/huggingface/safetensors
+ */
+export async function readLayout(
+  path: string,
+): Promise<{ fault: string; tensors?: undefined } | { fault?: undefined; tensors: TensorEntry[] }> {
   const file = await open(path)
   try {
     const { size } = await file.stat()
     const prefix = new Uint8Array(8)
     const { bytesRead } = await file.read(prefix, 0, 8, 0)
-    if (bytesRead < 8) return 'it is too short for a header length'
+    if (bytesRead < 8) return { fault: 'it is too short for a header length' }
     const length = new DataView(prefix.buffer).getBigUint64(0, true)
-    if (length > MAX_HEADER_BYTES || Number(length) > size - 8) return `its header claims ${length} bytes`
+    if (length > MAX_HEADER_BYTES || Number(length) > size - 8) return { fault: `its header claims ${length} bytes` }
     const header = new Uint8Array(Number(length))
     await file.read(header, 0, header.length, 8)
-    return headerFault(header, size - 8 - header.length)
+    const found = tensorsIn(header, size - 8 - header.length)
+    if (typeof found === 'string') return { fault: found }
+    const from = 8 + header.length
+    return { tensors: found.map((tensor) => ({ ...tensor, begin: tensor.begin + from, end: tensor.end + from })) }
   } finally {
     await file.close()
   }
 }
 
-function headerFault(bytes: Uint8Array, dataBytes: number): string | null {
+function tensorsIn(bytes: Uint8Array, dataBytes: number): TensorEntry[] | string {
   let header: unknown
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -36,22 +56,22 @@ function headerFault(bytes: Uint8Array, dataBytes: number): string | null {
     return 'its header is not JSON'
   }
   if (!isObject(header)) return 'its header is not an object'
-  const spans: [number, number][] = []
+  const tensors: TensorEntry[] = []
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue
-    const span = spanOf(entry)
-    if (typeof span === 'string') return `tensor ${JSON.stringify(name.slice(0, 100))} ${span}`
-    spans.push(span)
+    const tensor = tensorOf(name, entry)
+    if (typeof tensor === 'string') return `tensor ${JSON.stringify(name.slice(0, 100))} ${tensor}`
+    tensors.push(tensor)
   }
   let reached = 0
-  for (const [begin, end] of spans.sort(([a, b], [c, d]) => a - c || b - d)) {
+  for (const { begin, end } of tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== reached) return begin < reached ? 'its tensors overlap' : 'its tensors leave a hole'
     reached = end
   }
-  return reached === dataBytes ? null : `its tensors are ${reached} bytes, the file holds ${dataBytes}`
+  return reached === dataBytes ? tensors : `its tensors are ${reached} bytes, the file holds ${dataBytes}`
 }
 
-function spanOf(entry: unknown): [number, number] | string {
+function tensorOf(name: string, entry: unknown): TensorEntry | string {
   if (!isObject(entry)) return 'is described by no object'
   const { dtype, shape, data_offsets: offsets } = entry
   if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBytes, dtype)) return 'has an unknown dtype'
@@ -59,5 +79,5 @@ function spanOf(entry: unknown): [number, number] | string {
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) return 'has no valid data_offsets'
   const [begin, end] = offsets as [number, number]
   const bytes = (shape as number[]).reduce((n, size) => n * size, dtypeBytes[dtype as keyof typeof dtypeBytes])
-  return end - begin === bytes ? [begin, end] : 'does not fill its bytes'
+  return end - begin === bytes ? { name, dtype, shape: shape as number[], begin, end } : 'does not fill its bytes'
 }

@@ -1,3 +1,5 @@
+import { openAsBlob } from 'node:fs'
+import type { Client } from '@kantor/client'
 import { Command, Option } from 'commander'
 import { Failure } from '../failure.js'
 import { note, print, printJson } from '../output.js'
@@ -8,6 +10,7 @@ import { findingLine, planTable } from './plan-table.js'
 
 interface Options {
   name?: string
+  startFrom?: string
   wait?: boolean
   idempotencyKey?: string
   dryRun?: boolean
@@ -20,6 +23,7 @@ export function submit(): Command {
     .description('Submit a job, or a list of them, all or none; prints the ids')
     .argument('<file>', 'JSON body of POST /jobs, or a list of such bodies, or - for stdin')
     .option('--name <name>', 'instead of the name in the file')
+    .option('--start-from <file>', 'upload this safetensors file of weights first, and begin with them')
     .option('--idempotency-key <key>', 'repeated with the same key and file, it submits once and prints the same ids')
     .option('--dry-run', 'store nothing: show the resolved spec, what it takes, how long, and what is unwise in it')
     .option('--wait', 'follow the job to its end; exit 1 when it does not succeed')
@@ -34,20 +38,33 @@ export function submit(): Command {
 
 const once = ({ idempotencyKey }: Options) => (idempotencyKey === undefined ? {} : { idempotencyKey })
 
-const bodyOf = (content: object, { name }: Options) => ({ ...content, ...(name !== undefined && { name }) }) as never
+/** The body, with what the options say; weights are uploaded on the way, and are the same ones when they were there before. */
+async function bodyOf(client: Client, content: object, { name, startFrom }: Options): Promise<never> {
+  const start = startFrom === undefined ? {} : { startFrom: { weights: await uploaded(client, startFrom) } }
+  return { ...content, ...(name !== undefined && { name }), ...start } as never
+}
+
+async function uploaded(client: Client, path: string): Promise<string> {
+  const upload = await openAsBlob(path).catch((cause: Error) => {
+    throw new Failure('notFound', `there is no file ${path}`, { cause })
+  })
+  const { id, networks } = await client.uploadWeights({ upload })
+  note(`weights ${id}: ${networks.join(' and ')}`)
+  return id
+}
 
 async function plan(content: object, options: Options, command: Command): Promise<void> {
   if (Array.isArray(content)) throw new Failure('usage', '--dry-run takes one job, not a list')
   if (options.wait) throw new Failure('usage', '--dry-run submits nothing that could be waited for: leave --wait')
   const { client } = await connect(command)
-  const planned = await client.createJob({ body: bodyOf(content, options), query: { dryRun: 'true' } })
+  const planned = await client.createJob({ body: await bodyOf(client, content, options), query: { dryRun: 'true' } })
   if (options.json) printJson(planned)
   else print(planTable(planned))
 }
 
 async function submitOne(content: object, options: Options, command: Command): Promise<void> {
   const { client, url } = await connect(command)
-  const created = await client.createJob({ body: bodyOf(content, options), ...once(options) })
+  const created = await client.createJob({ body: await bodyOf(client, content, options), ...once(options) })
   for (const finding of created.lint) note(findingLine(finding))
   note(`${created.name} is ${created.state}: ${url}/ui/jobs/${created.id}`)
   if (!options.wait) return options.json ? printJson(created) : print(created.id)
@@ -56,10 +73,10 @@ async function submitOne(content: object, options: Options, command: Command): P
 }
 
 async function submitBatch(jobs: unknown[], options: Options, command: Command): Promise<void> {
-  if (options.wait || options.name !== undefined)
+  if (options.wait || options.name !== undefined || options.startFrom !== undefined)
     throw new Failure(
       'usage',
-      'a list of jobs has a name in each of them, and is not waited for: leave --name and --wait',
+      'a list of jobs has a name and a start in each of them, and is not waited for: leave --name, --start-from and --wait',
     )
   const { client, url } = await connect(command)
   const created = await client.createJobs({ body: { jobs } as never, ...once(options) })

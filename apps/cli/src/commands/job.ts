@@ -134,7 +134,14 @@ const describe = (one: Job): string[][] => [
   ...(one.waiting ? [['waits', waitingLine(one.waiting)]] : []),
   ...(one.startFrom === null
     ? []
-    : [['starts from', `checkpoint ${one.startFrom.checkpoint} of ${one.startFrom.jobId}`]]),
+    : [
+        [
+          'starts from',
+          'weights' in one.startFrom
+            ? `weights ${one.startFrom.weights}`
+            : `checkpoint ${one.startFrom.checkpoint} of ${one.startFrom.jobId}`,
+        ],
+      ]),
   ...(one.importedFrom === null ? [] : [['imported', `job ${one.importedFrom.jobId} of ${one.importedFrom.host}`]]),
   ...(one.health === null ? [] : healthLines(one.health)),
   ['step', row(one)[4] ?? '–'],

@@ -43,7 +43,10 @@ export function JobHead({ job }: { job: Job }) {
           </Link>
         </p>
       )}
-      {job.startFrom && (
+      {job.startFrom && 'weights' in job.startFrom && (
+        <p className={styles['reason']}>Started from uploaded weights {job.startFrom.weights.slice(-8)}</p>
+      )}
+      {job.startFrom && 'jobId' in job.startFrom && (
         <p className={styles['reason']}>
           Started from a checkpoint of{' '}
           <Link to="/jobs/$jobId" params={{ jobId: job.startFrom.jobId }} className={styles['origin']}>

@@ -100,7 +100,7 @@ function sayAlive(): void {
 }
 
 async function run(message: Start): Promise<void> {
-  const { spec, supervisorPid, data, spoolDirectory, resumeFile, startFile, loweringsFile } = message
+  const { spec, supervisorPid, data, spoolDirectory, resumeFile, startFile, weightsFile, loweringsFile } = message
   if (supervisorPid !== parent) exitOrphaned()
   const [{ train }, engine] = await Promise.all([import('@kantor/training'), import('@kantor/engine')])
   const images = readable(() => (data.kind === 'points' ? openPoints(data.law) : openImages(data.directory)))
@@ -112,6 +112,7 @@ async function run(message: Start): Promise<void> {
   const source = { ...images, read }
   const resume = resumeFile === null ? undefined : await readFile(resumeFile)
   const start = startFile === null ? undefined : await readFile(startFile)
+  const weights = weightsFile === null ? undefined : await readFile(weightsFile)
   const begun = resume ?? start
   if (begun) earlierSeconds = await secondsIn(begun)
   const available = Number(process.env['TF_NUM_INTRAOP_THREADS'])
@@ -121,7 +122,7 @@ async function run(message: Start): Promise<void> {
 
   const control = { shouldStop: () => stopWanted, elapsedSeconds }
   let began = { at: performance.now(), imagesRead }
-  for await (const event of train({ spec, images: source, resume, start, control, lowerings })) {
+  for await (const event of train({ spec, images: source, resume, start, weights, control, lowerings })) {
     if (event.type === 'point') {
       const ms = performance.now() - began.at
       const { step } = event.point

@@ -28,6 +28,8 @@ const Start = z.object({
   resumeFile: z.string().nullable(),
   /** The same of another job, to start from when there is none to resume from. */
   startFile: z.string().nullable(),
+  /** Uploaded weights to begin with, when there is neither. */
+  weightsFile: z.string().nullable(),
   /** Where the ways to compute convolutions are kept that were measured on this machine. */
   loweringsFile: z.string(),
 })

@@ -99,7 +99,7 @@ export const GENERATOR = 'netG.'
 export const AVERAGE = 'netG_ema.'
 
 /** The players under the names of the authors' classes; `netG.` and `netD.` stripped, `load_state_dict` takes them. */
-const playersOf = ({ generator, critic }: Game) =>
+export const playersOf = ({ generator, critic }: Game) =>
   [
     { player: generator, weights: GENERATOR, slots: 'optimizerG.' },
     { player: critic, weights: 'netD.', slots: 'optimizerD.' },
