@@ -190,6 +190,7 @@ async function train(deps: WorkerDeps, { claim, fence, intent, meter, trainer, s
         resumeFile: resume?.file ?? null,
         startFile,
         weightsFile,
+        rollBacks: claim.rollBacks,
         loweringsFile: join(deps.dataDir, 'lowerings.json'),
       },
       device: deps.device,

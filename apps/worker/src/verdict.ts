@@ -11,6 +11,8 @@ export type Verdict = {
   to: 'succeeded' | 'failed' | 'cancelled' | 'stopped' | 'paused' | 'queued'
   reason: Reason
   message?: string
+  /** With `rolled_back`: checkpoints of later steps are given up. */
+  upTo?: number
 } | null
 
 /** What a failure that the trainer named itself does to the job. Divergence, lack of memory and bad input would only come again. */
@@ -37,6 +39,10 @@ export function judge(wish: Wish | undefined, last: LastMessage | undefined, end
   if (wish === 'cancel') return { to: 'cancelled', reason: 'user' }
   if (last?.type === 'done' && last.outcome === 'budget') return { to: 'succeeded', reason: 'budget_reached' }
   if (last?.type === 'done' && last.outcome === 'critic_diverged') return { to: 'stopped', reason: 'critic_diverged' }
+  if (last?.type === 'done' && last.outcome === 'rolled_back') {
+    const { message = '', upTo = 0 } = last
+    return { to: 'queued', reason: 'rolled_back', message: `at step ${last.step} ${message}`, upTo }
+  }
   if (last?.type === 'failed') return { ...failures[last.kind], message: explain(last) }
   if (wish === 'halt') return { to: 'paused', reason: 'user' }
   // Without an `end` there was no trainer yet, and so nothing to save. A trainer that died over it has neither paused nor stopped.

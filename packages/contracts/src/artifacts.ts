@@ -50,7 +50,7 @@ export const Checkpoint = z
     attempt: z.int(),
     sizeBytes: z.int(),
     sha256: z.string(),
-    /** Its bytes were found damaged: kept for people to see, never resumed from. */
+    /** Put aside, because its bytes were found damaged or a roll-back gave it up: kept for people to see, never resumed from. */
     quarantined: z.boolean(),
     /** Kept until a person unpins it, whatever the job's retention says. */
     pinned: z.boolean(),

@@ -4,7 +4,7 @@ import { lossNames } from './curve.js'
 import { DatasetRef } from './datasets.js'
 import { Objective } from './objectives.js'
 import { Optimizer } from './optimizers.js'
-import { Remedy } from './remedies.js'
+import { Remedies } from './remedies.js'
 import { EvaluationPlan } from './quality.js'
 
 /** A stretch of generator steps that get more critic steps; 0 generator steps switches it off. */
@@ -66,7 +66,7 @@ const specShape = {
    */
   heldOut: z.int().min(0).max(1_000_000).default(0),
   /** What to do when the critic fares badly; none by default. */
-  remedies: z.array(Remedy).max(20).default([]),
+  remedies: Remedies.default([]),
   budget: Budget.prefault({ generatorSteps: 10_000 }),
   sampling: z
     .strictObject({

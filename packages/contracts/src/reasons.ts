@@ -97,6 +97,10 @@ export const reasonCatalogue = {
     meaning: 'A remedy of the spec stopped it: the critic fared too badly',
     remedy: 'The message says what was seen and what to change; its checkpoints are kept and can be forked from',
   },
+  rolled_back: {
+    meaning: 'A remedy of the spec takes it back to a checkpoint of before the trouble, with slower learning rates',
+    remedy: 'Nothing is needed. If it happens again and again, submit a new job with what the message suggests',
+  },
   storage_resumed: { meaning: 'Training goes on: what waited is stored' },
   invalid_spec: {
     meaning: 'The spec cannot be trained',

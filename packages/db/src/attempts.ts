@@ -2,6 +2,7 @@ import type { JobState, Progress, Reason } from '@kantor/contracts'
 import type { Transaction } from './database.js'
 import { planEvaluation } from './evaluations.js'
 import { jobColumns, type OwnedJobRow } from './job-row.js'
+import { rollBack } from './roll-back.js'
 import { accountForPause, accountForStop } from './standing.js'
 import { moveJob } from './transition.js'
 
@@ -10,6 +11,8 @@ export interface AttemptEnd {
   reason: Reason
   /** For people: what happened and what to do about it. */
   message?: string | undefined
+  /** With `rolled_back`: checkpoints of later steps are given up. */
+  upTo?: number | undefined
   progress?: Progress | undefined
   /** How the trainer's process ended, when there was one. */
   exit?: { code: number | null; signal: string | null } | undefined
@@ -94,6 +97,9 @@ async function decide(tx: Transaction, job: OwnedJobRow, end: AttemptEnd, crashe
     return { to: 'stopped', reason: end.reason, message: await accountForStop(tx, job) }
   }
   if (end.to === 'paused') return { to: 'paused', ...(await accountForPause(tx, job, job.pauseCheckpoint ?? 'save')) }
+  if (end.reason === 'rolled_back' && end.upTo !== undefined) {
+    return { to: end.to, reason: end.reason, message: await rollBack(tx, job, { ...end, upTo: end.upTo }) }
+  }
   return { to: end.to, reason: end.reason, message: end.message }
 }
 

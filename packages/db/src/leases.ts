@@ -7,6 +7,7 @@ import { ticketCounts } from './dispatch-order.js'
 import { countRefusal, type Fence, fenced, fencedTransaction, leaseOf } from './fence.js'
 import { jobColumns, type OwnedJobRow, toJob } from './job-row.js'
 import { startWeightsIn, type StoredWeights } from './weights.js'
+import { rollBacksOf } from './roll-back.js'
 import { appendEvent, moveJob, type Note, noteJob } from './transition.js'
 
 export interface ClaimRequest {
@@ -29,6 +30,8 @@ export interface Claim {
   start: StoredCheckpoint | null
   /** Without either: uploaded weights that it starts from. */
   weights: StoredWeights | null
+  /** How often a remedy took the job back so far. */
+  rollBacks: number
   /** Of the request that submitted the job; null when it was not traced. */
   traceparent: string | null
 }
@@ -79,8 +82,18 @@ export async function claimJob(db: Database, request: ClaimRequest): Promise<Cla
       await endAttempt(tx, claimed, { to: 'failed', reason: 'dataset_error', message }, request.workerId)
       return null
     }
+    const rollBacks = await rollBacksOf(tx, claimed.id)
     const job = await takeUpDesired(tx, claimed, request.workerId)
-    return { job: toJob(job), epoch: job.epoch, dataset, resume, start, weights, traceparent: claimed.traceparent }
+    return {
+      job: toJob(job),
+      epoch: job.epoch,
+      dataset,
+      resume,
+      start,
+      weights,
+      rollBacks,
+      traceparent: claimed.traceparent,
+    }
   })
 }
 

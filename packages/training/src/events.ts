@@ -40,6 +40,11 @@ export type TrainEvent =
   | { type: 'remedy'; step: number; message: string }
   /** `critic_diverged`: a remedy ended it. */
   | { type: 'done'; step: number; outcome: 'budget' | 'stopped' | 'critic_diverged' }
+  /**
+   * A remedy gives these weights up: go on from the newest checkpoint of at most step `upTo`, with one more in `train({ rollBacks })`. No sample
+   * and no checkpoint is made of them.
+   */
+  | { type: 'done'; step: number; outcome: 'rolled_back'; upTo: number; message: string }
 
 /** What the outside world tells a run. Both are asked between generator steps. */
 export interface TrainControl {

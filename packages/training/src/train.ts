@@ -18,7 +18,8 @@ import { DIVERGED_AFTER, DivergedError } from './diverged.js'
 import type { ImageSource, TrainControl, TrainEvent } from './events.js'
 import { createGame } from './game.js'
 import { createHealthMonitor, noMemory } from './health/monitor.js'
-import { boostAfter, remediesFor } from './health/remedies.js'
+import { lastGoodStep } from './health/onset.js'
+import { boostAfter, remediesFor, rollBackScale } from './health/remedies.js'
 import { holdOut, labelled } from './held-out.js'
 import { rateScale } from './learning-rate.js'
 import { sample } from './sampling.js'
@@ -35,6 +36,8 @@ export interface TrainOptions {
   start?: Uint8Array | undefined
   /** Without either: a safetensors file with the weights that one or both networks begin with, at step 0. */
   weights?: Uint8Array | undefined
+  /** How often a remedy took the run back before this. Not in a checkpoint: the one that is gone back to was made before. */
+  rollBacks?: number | undefined
   control: TrainControl
   /** Lowerings that were measured before on this machine; others are timed while the graph is compiled. */
   lowerings?: Lowerings | undefined
@@ -57,6 +60,7 @@ export async function* train({
   resume,
   start,
   weights,
+  rollBacks = 0,
   control,
   lowerings: known = {},
   engine = 'compiled',
@@ -120,6 +124,7 @@ export async function* train({
       last.checkpointSeconds = control.elapsedSeconds()
       return [{ type: 'checkpoint', step: state.step, bytes }]
     }
+    const slowed = rollBackScale(spec.remedies, rollBacks)
     let isHopeless = false
     const ending = (): Outcome | null =>
       isHopeless ? 'critic_diverged' : isSpent(spec, state) ? 'budget' : control.shouldStop() ? 'stopped' : null
@@ -129,7 +134,7 @@ export async function* train({
     let order = epochOrder(images.numImages, spec.seed, state.epoch)
     let outcome = ending()
     while (!outcome) {
-      const scale = rateScale(spec.optimizer, state.step)
+      const scale = rateScale(spec.optimizer, state.step) * slowed
       for (const { optimizer } of [game.critic, game.generator]) optimizer.rateScale = scale
       const planned = Math.max(plannedCriticSteps(spec.schedule, state.step), course.boost?.criticSteps ?? 0)
       for (let left = planned; left > 0 && state.cursor < numBatches; left--) {
@@ -155,9 +160,16 @@ export async function* train({
       if (taken) Object.assign(point.diagnostics ?? {}, diagnosis?.ofSample(taken))
       yield { type: 'point', point, epoch }
       const health = monitor.add(point)
-      const applied = health ? remediesFor(spec.remedies, health) : []
+      const { applied, rollBack } = health
+        ? remediesFor(spec.remedies, health, rollBacks)
+        : { applied: [], rollBack: null }
       if (health) yield { type: 'health', health }
       for (const { message } of applied) yield { type: 'remedy', step: state.step, message }
+      if (health && rollBack) {
+        const { message } = rollBack
+        yield { type: 'done', step: state.step, outcome: 'rolled_back', upTo: lastGoodStep(health, spec), message }
+        return
+      }
       course.boost = boostAfter(course.boost, { step: state.step, health: course.memory.health, applied })
       isHopeless ||= applied.some(({ remedy }) => remedy.do === 'stop')
 
@@ -179,7 +191,7 @@ export async function* train({
   }
 }
 
-type Outcome = Extract<TrainEvent, { type: 'done' }>['outcome']
+type Outcome = Exclude<Extract<TrainEvent, { type: 'done' }>['outcome'], 'rolled_back'>
 
 const isFinitePoint = ({ values }: CurvePoint): boolean => values.every((value) => Number.isFinite(value))
 

@@ -67,8 +67,8 @@ function CheckpointRow({ checkpoint, jobName }: { checkpoint: Checkpoint; jobNam
       <td>
         {count(step)}
         {quarantined && (
-          <Tooltip label="Its bytes did not match their hash; no attempt resumes from it.">
-            <span className={styles['bad']}> damaged</span>
+          <Tooltip label="Its bytes did not match their hash, or a roll-back gave it up; no attempt resumes from it.">
+            <span className={styles['bad']}> put aside</span>
           </Tooltip>
         )}
       </td>

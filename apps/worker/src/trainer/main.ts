@@ -100,7 +100,8 @@ function sayAlive(): void {
 }
 
 async function run(message: Start): Promise<void> {
-  const { spec, supervisorPid, data, spoolDirectory, resumeFile, startFile, weightsFile, loweringsFile } = message
+  const { spec, supervisorPid, data, spoolDirectory, resumeFile, startFile, weightsFile, rollBacks, loweringsFile } =
+    message
   if (supervisorPid !== parent) exitOrphaned()
   const [{ train }, engine] = await Promise.all([import('@kantor/training'), import('@kantor/engine')])
   const images = readable(() => (data.kind === 'points' ? openPoints(data.law) : openImages(data.directory)))
@@ -122,7 +123,7 @@ async function run(message: Start): Promise<void> {
 
   const control = { shouldStop: () => stopWanted, elapsedSeconds }
   let began = { at: performance.now(), imagesRead }
-  for await (const event of train({ spec, images: source, resume, start, weights, control, lowerings })) {
+  for await (const event of train({ spec, images: source, resume, start, weights, rollBacks, control, lowerings })) {
     if (event.type === 'point') {
       const ms = performance.now() - began.at
       const { step } = event.point

@@ -30,6 +30,8 @@ const Start = z.object({
   startFile: z.string().nullable(),
   /** Uploaded weights to begin with, when there is neither. */
   weightsFile: z.string().nullable(),
+  /** How often a remedy took the job back so far. */
+  rollBacks: z.int().min(0),
   /** Where the ways to compute convolutions are kept that were measured on this machine. */
   loweringsFile: z.string(),
 })
@@ -137,7 +139,10 @@ export const FromTrainer = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('done'),
     step: z.int().min(0),
-    outcome: z.enum(['budget', 'stopped', 'critic_diverged', 'cancelled']),
+    outcome: z.enum(['budget', 'stopped', 'critic_diverged', 'cancelled', 'rolled_back']),
+    /** With `rolled_back`: the newest step whose checkpoint may be gone back to, and what was seen. */
+    upTo: z.int().min(0).optional(),
+    message: z.string().optional(),
   }),
   z.object({ type: z.literal('failed'), kind: FailureKind, message: z.string(), stack: z.string().optional() }),
 ])

@@ -110,7 +110,7 @@ async function supersede(
 
 /**
  * Steps that this attempt computed again and got other bits for, though it goes on from a checkpoint and both it and an attempt before
- * promised the same ones. An attempt that began at step 0 is not judged: it may run on another kind of machine.
+ * promised the same ones. After a roll-back they are meant to be others. An attempt that began at step 0 is not judged: it may run on another kind of machine.
  */
 async function countDivergences(
   tx: Transaction,
@@ -121,6 +121,8 @@ async function countDivergences(
   const { rows } = await tx.query<{ epoch: number }>(
     `SELECT theirs.epoch FROM attempt AS mine
      JOIN attempt AS theirs ON theirs.job_id = mine.job_id AND theirs.epoch < mine.epoch AND theirs.determinism = 'bitwise'
+       AND NOT EXISTS (SELECT 1 FROM attempt AS back WHERE back.job_id = mine.job_id AND back.reason = 'rolled_back'
+         AND back.epoch BETWEEN theirs.epoch AND mine.epoch - 1)
      WHERE mine.job_id = $1 AND mine.epoch = $2 AND mine.resume_step IS NOT NULL AND mine.determinism = 'bitwise'`,
     [jobId, epoch],
   )

@@ -69,7 +69,7 @@ export function courseHash(spec: JobSpec, channels: number): string {
   // Left out where there is none, as in checkpoints of before they were there.
   const { heldOut, remedies, generatorAverage } = spec
   if (heldOut > 0) Object.assign(course, { heldOut })
-  const boosts = remedies.filter((remedy) => remedy.do === 'boost-critic')
+  const boosts = remedies.filter((remedy) => remedy.do === 'boost-critic' || remedy.do === 'roll-back')
   if (boosts.length > 0) Object.assign(course, { boosts })
   if (generatorAverage) Object.assign(course, { generatorAverage })
   return createHash('sha256').update(JSON.stringify(course, sortKeys)).digest('hex')

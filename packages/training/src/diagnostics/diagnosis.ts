@@ -5,11 +5,9 @@ import type { ImageSource, TrainEvent } from '../events.js'
 import type { SplitImages } from '../held-out.js'
 import { sfc32 } from '../sfc32.js'
 import type { Stepper } from '../step/stepper.js'
+import { every } from './cadence.js'
 import { diversity, type PixelImages, type Reference, referenceOf } from './diversity.js'
 import { classesInput, type ProbeName, type Probes, type ProbeShape } from './probes.js'
-
-/** Generator steps between two looks: each costs a few forward passes, so that all together stay below a hundredth of the training. */
-const every = { slopes: 50, layers: 100, scores: 100 } as const satisfies Record<ProbeName, number>
 
 /** Those that a run of this budget gets to: the others need not be compiled. */
 export function dueProbes(probes: Probes, { budget }: Pick<JobSpec, 'budget'>): Partial<Probes> {

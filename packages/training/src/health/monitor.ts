@@ -12,9 +12,9 @@ import {
 import { holds } from './judge.js'
 
 /** Generator steps between two looks: medians do not change faster. */
-const LOOK_EVERY = 10
+export const LOOK_EVERY = 10
 /** Looks in a row at which another state must be seen before it counts, but for `non-finite`: nothing flickers. */
-const PATIENCE = 3
+export const PATIENCE = 3
 
 /** All that the monitor remembers: part of a checkpoint, so that a resumed run judges as an uninterrupted one does. */
 export interface HealthMemory {

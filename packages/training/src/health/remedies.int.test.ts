@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
+import { healthRules, type HealthState } from '@kantor/contracts'
 import { loadTensorFlow } from '@kantor/engine'
 import { aSpec, collect, lastCheckpoint, only, someImages } from '../testing/runs.js'
 import type { TrainEvent } from '../events.js'
+import { lastGoodStep } from './onset.js'
 
 beforeAll(() => loadTensorFlow({ threads: 2 }))
 
@@ -43,6 +45,52 @@ describe('remedies', () => {
     expect(only(rest, 'health')[0]!.health).toMatchObject({ state: 'exploding', sinceStep: since })
     expect(only(rest, 'remedy')).toEqual([])
   }, 300_000)
+
+  test('roll-back: ends before its step and names the checkpoints of before; with slower rates it goes on, to the bit when interrupted', async () => {
+    const rollBack = { when: 'exploding', do: 'roll-back', times: 2, rateFactor: 0.01 }
+    const base = run([rollBack, { when: 'exploding', do: 'stop' }])
+    const options = { ...base, spec: { ...base.spec, checkpoint: { ...base.spec.checkpoint, everySteps: 40 } } }
+    const first = await collect(options)
+    const since = only(first, 'health').find(({ health }) => health.state === 'exploding')!.health.sinceStep
+    const last = first.at(-1)!
+    expect(last).toEqual({
+      type: 'done',
+      step: since,
+      outcome: 'rolled_back',
+      // Two looks, and the 101 values of the rule's median.
+      upTo: since - 121,
+      message: expect.stringContaining('1 of 2 times, learning rates × 0.01'),
+    })
+    // Neither a model nor the remedy after it.
+    expect(only(first, 'sample').at(-1)!.step).toBe(0)
+    expect(only(first, 'checkpoint').every(({ step }) => step < since)).toBe(true)
+    expect(only(first, 'remedy')).toEqual([])
+
+    const resume = only(first, 'checkpoint').findLast(({ step }) => step <= since - 121)!.bytes
+    const whole = await collect({ ...options, resume, rollBacks: 1 })
+    expect(only(whole, 'done')).toEqual([{ type: 'done', step: 260, outcome: 'budget' }])
+    const half = await collect({ ...options, resume, rollBacks: 1, stopAfter: 70 })
+    const rest = await collect({ ...options, resume: lastCheckpoint(half), rollBacks: 1 })
+    expect([...only(half, 'point'), ...only(rest, 'point')]).toEqual(only(whole, 'point'))
+    expect(Buffer.compare(lastCheckpoint(rest), lastCheckpoint(whole))).toBe(0)
+
+    // When none is left, the remedy after it is done.
+    const barelySlower = { ...rollBack, times: 1, rateFactor: 0.99 }
+    const spent = await collect({ ...run([barelySlower, { when: 'exploding', do: 'stop' }]), rollBacks: 1 })
+    expect(only(spent, 'done')[0]!.outcome).toBe('critic_diverged')
+  }, 300_000)
+
+  test('the last good step is before all that the rule has looked at', () => {
+    const ofRule = (state: HealthState, signal: string) => {
+      const { reason } = healthRules.find((rule) => rule.state === state && rule.signal === signal)!
+      const spec = aSpec({ sampling: { every: 400, count: 2 } })
+      return lastGoodStep({ state, reason, suggestion: null, sinceStep: 3000 }, spec)
+    }
+    expect(ofRule('non-finite', 'w_estimate')).toBe(2999)
+    expect(ofRule('collapsed', 'diversity')).toBe(3000 - 20 - 3 * 400)
+    expect(ofRule('exploding', 'layer_slope')).toBe(3000 - 20 - 3 * 100)
+    expect(ofRule('exploding', 'w_estimate')).toBe(3000 - 20 - 101)
+  })
 
   test('stop: ends with a sample, a checkpoint and its own outcome; alert: changes nothing; neither without the state', async () => {
     const stopped = await collect(run([{ when: 'exploding', do: 'stop' }]))
