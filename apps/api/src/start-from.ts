@@ -42,7 +42,8 @@ export async function findStart(db: Database, from: StartFrom): Promise<Start | 
     const message = `job ${jobId} has no checkpoint ${id}; old ones are not kept`
     return noStart(message, parent ? `GET /jobs/${jobId}/checkpoints lists them` : undefined)
   }
-  if (checkpoint.quarantined) return noStart('was put aside: it is damaged, or a roll-back gave it up; choose another one')
+  if (checkpoint.quarantined)
+    return noStart('was put aside: it is damaged, or a roll-back gave it up; choose another one')
   return { checkpoint, parent, dataset: await resolveDataset(db, parent.spec.dataset) }
 }
 

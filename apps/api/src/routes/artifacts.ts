@@ -59,7 +59,10 @@ export function artifactRoutes(app: FastifyInstance, { db, store }: ApiDeps): vo
     async ({ params, request, reply }) => {
       const checkpoint = await existingCheckpoint(db, params.id)
       if (checkpoint.quarantined)
-        throw new AppError('not-found', `checkpoint ${params.id} was put aside: it is damaged, or a roll-back gave it up`)
+        throw new AppError(
+          'not-found',
+          `checkpoint ${params.id} was put aside: it is damaged, or a roll-back gave it up`,
+        )
       const fileName = `${checkpoint.jobId}-step-${checkpoint.step}.safetensors`
       return sendObject(store, { ...checkpoint, fileName, mediaType: 'application/octet-stream' }, request, reply)
     },

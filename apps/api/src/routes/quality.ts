@@ -26,7 +26,10 @@ async function fitted(db: Database, checkpointId: string, body: EvaluationReques
   const checkpoint = await getCheckpoint(db, checkpointId)
   if (!checkpoint) throw new AppError('not-found', `there is no checkpoint ${checkpointId}; old ones are not kept`)
   if (checkpoint.quarantined)
-    throw new AppError('invalid-state', 'it was put aside: it is damaged, or a roll-back gave it up; evaluate another checkpoint of the job')
+    throw new AppError(
+      'invalid-state',
+      'it was put aside: it is damaged, or a roll-back gave it up; evaluate another checkpoint of the job',
+    )
   const dataset = await resolveDataset(db, (await getJob(db, checkpoint.jobId))!.spec.dataset)
   if (!dataset) return body
   const errors = evaluationMisfits(body, dataset, '')

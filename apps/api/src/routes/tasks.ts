@@ -28,7 +28,8 @@ export function taskRoutes(app: FastifyInstance, { store }: ApiDeps): void {
   })
   register(app, 'generateImages', async ({ params, body, db, reply }) => {
     const checkpoint = await existingCheckpoint(db, params.id)
-    if (checkpoint.quarantined) throw new AppError('not-found', `checkpoint ${params.id} was put aside: it is damaged, or a roll-back gave it up`)
+    if (checkpoint.quarantined)
+      throw new AppError('not-found', `checkpoint ${params.id} was put aside: it is damaged, or a roll-back gave it up`)
     assertFits(body, await existingJob(db, checkpoint.jobId))
     const request = { kind: 'generate', checkpointId: params.id, params: body } as const
     const task = (await findSameTask(db, request)) ?? (await createTask(db, request))
@@ -37,7 +38,8 @@ export function taskRoutes(app: FastifyInstance, { store }: ApiDeps): void {
   })
   register(app, 'exportCheckpoint', async ({ params, body, db, reply }) => {
     const checkpoint = await existingCheckpoint(db, params.id)
-    if (checkpoint.quarantined) throw new AppError('not-found', `checkpoint ${params.id} was put aside: it is damaged, or a roll-back gave it up`)
+    if (checkpoint.quarantined)
+      throw new AppError('not-found', `checkpoint ${params.id} was put aside: it is damaged, or a roll-back gave it up`)
     assertExportable(body, await existingJob(db, checkpoint.jobId))
     const request = { kind: 'export', checkpointId: params.id, params: body } as const
     const task = (await findSameTask(db, request)) ?? (await createTask(db, request))
