@@ -19,6 +19,7 @@ import { qualityRoutes } from './quality-routes.js'
 import { taskRoutes } from './task-routes.js'
 import { weightsRoutes } from './weights-routes.js'
 import { sweepRoutes } from './sweep-routes.js'
+import { wholeNumber } from './strings.js'
 import { usageRoutes } from './usage-routes.js'
 import { Worker } from './workers.js'
 import { streamRoutes } from './stream-routes.js'
@@ -87,6 +88,7 @@ const limit = z
   .pipe(z.int().min(1).max(200))
   .default(50)
 const cursor = z.string().max(200).optional()
+const step = wholeNumber(0, 1e9)
 
 const Health = z.object({ status: z.enum(['ok', 'unavailable']), checks: z.record(z.string(), z.string()).optional() })
 
@@ -177,9 +179,20 @@ export const routes = {
     method: 'GET',
     path: '/jobs/:id/samples',
     scope: 'read',
-    summary: 'Sample grids, newest first',
+    summary: 'Sample grids, newest first: page by page, or so many spread over the run',
     params: Id,
-    query: z.strictObject({ limit, cursor }),
+    query: z
+      .strictObject({
+        limit,
+        cursor,
+        from: step.optional(),
+        to: step.optional(),
+        density: wholeNumber(1, 200).optional(),
+      })
+      .refine((asked) => asked.density === undefined || asked.cursor === undefined, {
+        path: ['cursor'],
+        message: 'density answers in one page: leave the cursor',
+      }),
     status: 200,
     reply: page(Sample),
   },

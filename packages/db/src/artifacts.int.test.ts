@@ -65,6 +65,15 @@ describe('samples', () => {
       [1500, 1000],
       [500, 0],
     ])
+    const spread = async (density: number, range: { from?: number; to?: number } = {}) =>
+      (await listSamples(db, job.id, { limit: 2, density, ...range })).items
+    expect((await spread(2)).map(({ step }) => step)).toEqual([1500, 0])
+    expect((await spread(3, { from: 1 })).map(({ step }) => step)).toEqual([1500, 1000, 500])
+    expect(await spread(200)).toEqual(added.toReversed())
+    expect((await spread(1, { to: 1000 })).map(({ step }) => step)).toEqual([1000])
+    expect(await pages((cursor) => listSamples(db, job.id, { limit: 2, cursor, from: 500, to: 1000 }))).toEqual([
+      [1000, 500],
+    ])
     const found = await getSample(db, added[1]!.id)
     expect(found).toEqual({ ...added[1], key: expect.stringMatching(/^jobs\/test\/samples\//) })
     expect(found).toMatchObject({ attempt: 1, jobId: job.id, url: `/samples/${added[1]!.id}/download`, columns: 8 })

@@ -85,13 +85,39 @@ export async function addSample(db: Database, fence: Fence, sample: NewSample): 
   })
 }
 
+export interface SampleQuery extends PageQuery {
+  /** First and last step. */
+  from?: number | undefined
+  to?: number | undefined
+  /** At most so many, evenly spread over those that there are, the newest and the oldest among them: one page. */
+  density?: number | undefined
+}
+
 /** Newest step first; samples that a later attempt rolled back past or made again are left out. */
-export async function listSamples(db: Database, jobId: string, options: PageQuery): Promise<Page<Sample>> {
+export async function listSamples(
+  db: Database,
+  jobId: string,
+  { from = 0, to = 2 ** 31 - 1, density, ...options }: SampleQuery,
+): Promise<Page<Sample>> {
+  if (density !== undefined) {
+    const rows = await query<SampleRow>(
+      db,
+      `SELECT ${columns} FROM (
+         SELECT *, row_number() OVER newest - 1 AS place, count(*) OVER () AS total FROM sample
+         WHERE job_id = $1 AND effective AND step BETWEEN $2 AND $3 WINDOW newest AS (ORDER BY step DESC, id DESC)
+       ) AS placed
+       WHERE place IN (SELECT round(k * (total - 1)::numeric / greatest($4 - 1, 1)) FROM generate_series(0, $4::int - 1) AS k)
+       ORDER BY place`,
+      [jobId, from, to, density],
+    )
+    return { items: rows.map(toSample), nextCursor: null }
+  }
   const after = options.cursor === undefined ? null : readStepCursor(options.cursor)
   const rows = await db.prisma.sample.findMany({
     where: {
       jobId,
       effective: true,
+      step: { gte: from, lte: to },
       ...(after && { OR: [{ step: { lt: after.step } }, { step: after.step, id: { lt: after.id } }] }),
     },
     orderBy: [{ step: 'desc' }, { id: 'desc' }],
