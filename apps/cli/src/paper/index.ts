@@ -1,4 +1,5 @@
 import { adamCosine } from './adam-cosine.js'
+import { bnClip } from './bn-clip.js'
 import { clipLines } from './clip-lines.js'
 import { continuityBound } from './continuity-bound.js'
 import { curves } from './curves.js'
@@ -9,6 +10,7 @@ import { initVsClip } from './init-vs-clip.js'
 import { intrinsicDim } from './intrinsic-dim.js'
 import { jsCurves } from './js-curves.js'
 import { manifoldNoise } from './manifold-noise.js'
+import { minfunnels } from './minfunnels.js'
 import { modeCoverage } from './mode-coverage.js'
 import { realVsReal } from './real-vs-real.js'
 import { sequences } from './sequences.js'
@@ -25,7 +27,9 @@ export const experiments: readonly Experiment[] = [
   twoGaussians,
   gpLines,
   clipLines,
+  minfunnels,
   initVsClip,
+  bnClip,
   adamCosine,
   modeCoverage,
   realVsReal,

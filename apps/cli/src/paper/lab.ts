@@ -1,6 +1,6 @@
 // A service of its own for `kantor paper`: embedded, in a temporary directory, gone afterwards.
 import { setMaxListeners } from 'node:events'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,11 +13,12 @@ import {
   type Sample,
   type SeriesName,
 } from '@kantor/contracts'
-import { pointDataset } from '@kantor/datasets'
+import { importDataset, pointDataset } from '@kantor/datasets'
 import { openDatabase, registerDataset } from '@kantor/db'
-import { loadEnv } from '@kantor/runtime'
+import { type Env, loadEnv } from '@kantor/runtime'
 import { Failure } from '../failure.js'
 import { note } from '../output.js'
+import { openObjectStore } from '../stack/built-in-datasets.js'
 import { runStack } from '../stack/run-stack.js'
 
 /** A job that is over, and the way to what it left. */
@@ -46,6 +47,8 @@ export interface Lab {
   train(job: Pick<CreateJobInput, 'name' | 'spec'>): Promise<Trained>
   /** The name of a dataset of points. */
   points(law: PointLaw): Promise<string>
+  /** The name of a dataset of these PNG files, under an id of its own. */
+  images(id: string, files: readonly Uint8Array[]): Promise<string>
   /** Machine seconds of the jobs it has seen the end of, shared ones included. */
   readonly seconds: number
 }
@@ -71,7 +74,7 @@ export async function withLab<T>(fast: boolean, use: (openLab: () => Lab) => Pro
       setMaxListeners(0, signal)
       const client = createClient({ url: stack.url })
       const jobs = new Map<string, Promise<Job>>()
-      return use(() => createLab(client, { fast, databaseUrl: stack.databaseUrl, signal, jobs }))
+      return use(() => createLab(client, { fast, env, databaseUrl: stack.databaseUrl, signal, jobs }))
     })
   } finally {
     await rm(dataDir, { recursive: true, force: true })
@@ -80,26 +83,39 @@ export async function withLab<T>(fast: boolean, use: (openLab: () => Lab) => Pro
 
 interface Place {
   fast: boolean
+  env: Env
   databaseUrl: string
   signal: AbortSignal
   /** By spec. */
   jobs: Map<string, Promise<Job>>
 }
 
-function createLab(client: Client, { fast, databaseUrl, signal, jobs }: Place): Lab {
+function createLab(client: Client, { fast, env, databaseUrl, signal, jobs }: Place): Lab {
   let seconds = 0
+  const register = async (dataset: Parameters<typeof registerDataset>[1]) => {
+    const db = await openDatabase(databaseUrl, { maxConnections: 1 })
+    try {
+      const { id, version } = await registerDataset(db, dataset)
+      return `${id}@${version}`
+    } finally {
+      await db.close()
+    }
+  }
   return {
     fast,
     get seconds() {
       return seconds
     },
-    async points(law) {
-      const db = await openDatabase(databaseUrl, { maxConnections: 1 })
+    points: (law) => register(pointDataset(law.kind, law)),
+    async images(id, files) {
+      const directory = join(env.dataDir, 'made', id)
+      await mkdir(directory, { recursive: true })
+      await Promise.all(files.map((file, i) => writeFile(join(directory, `${i}.png`), file)))
+      const store = await openObjectStore(env)
       try {
-        const { id, version } = await registerDataset(db, pointDataset(law.kind, law))
-        return `${id}@${version}`
+        return await register(await importDataset({ id, source: { kind: 'folder', directory }, store }))
       } finally {
-        await db.close()
+        await store.close()
       }
     },
     async train(body) {

@@ -26,7 +26,9 @@ const colours = ['#2f6fb0', '#d64541', '#3a8f5a', '#b07a2f', '#7a52a8', '#4a4f57
 const colourOf = (i: number) => colours[i % colours.length] as string
 export const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 const place = (value: number) => value.toFixed(1)
-const tick = (value: number) => String(Number(value.toPrecision(3)))
+/** What is less than a thousandth of its axis is nothing on it. */
+const tick = (value: number, { low, high }: Extent) =>
+  Math.abs(value) < (high - low) / 1000 ? '0' : String(Number(value.toPrecision(3)))
 
 /** Curves with a legend. Points that are no numbers are left out; long curves are thinned. */
 export function linePlot({ title, x, y, lines }: LinePlot): string {
@@ -41,11 +43,11 @@ export function linePlot({ title, x, y, lines }: LinePlot): string {
   const grid = ticksOf(ys).map(
     (value) =>
       `<path d="M${LEFT} ${place(down(value))}H${WIDTH - RIGHT}" stroke="#e3e5e8"/>` +
-      `<text x="${LEFT - 8}" y="${place(down(value) + 4)}" text-anchor="end">${tick(value)}</text>`,
+      `<text x="${LEFT - 8}" y="${place(down(value) + 4)}" text-anchor="end">${tick(value, ys)}</text>`,
   )
   const below = ticksOf(xs).map(
     (value) =>
-      `<text x="${place(across(value))}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${tick(value)}</text>`,
+      `<text x="${place(across(value))}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${tick(value, xs)}</text>`,
   )
   const drawn = thinned.map(({ name, points, dashed }, i) => {
     const path = points
@@ -119,10 +121,15 @@ const thin = <T>(points: T[]): T[] => {
   return points.filter((_, i) => i % every === 0 || i === points.length - 1)
 }
 
-function extent(values: number[]): { low: number; high: number } {
+interface Extent {
+  low: number
+  high: number
+}
+
+function extent(values: number[]): Extent {
   const [low, high] = [Math.min(...values), Math.max(...values)]
   return high > low ? { low, high } : { low: low - 1, high: high + 1 }
 }
 
-const ticksOf = ({ low, high }: { low: number; high: number }) =>
+const ticksOf = ({ low, high }: Extent) =>
   Array.from({ length: TICKS }, (_, i) => low + ((high - low) * i) / (TICKS - 1))
