@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import {
   AppError,
   conflictsIn,
@@ -21,6 +22,8 @@ import { describeStart, findStart, misfits } from './start-from.js'
 
 const SEEDS = 2 ** 31
 const MAX_ERRORS = 50
+/** Jobs of a batch that are resolved before other requests get their turn. */
+const IN_ONE_TURN = 200
 
 export interface Submitter extends Pick<NewJob, 'actor' | 'keyId' | 'traceparent'> {
   /** What its key may use; null without keys. */
@@ -62,7 +65,17 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
     if (one.body.startFrom) starts.set(one, await findStart(db, one.body.startFrom))
   }
   const author = { actor: by.actor, keyId: by.keyId ?? null, traceparent: by.traceparent }
-  const resolved = submissions.flatMap((one): Resolved[] => {
+  // Reckoning what a job needs takes 0.04 ms, and jobs of a batch often differ in nothing but their seeds.
+  const reckoned = new Map<string, FieldError | null>()
+  const tooLarge = (spec: JobSpec, dataset: Dataset): FieldError | null => {
+    const key = JSON.stringify({ ...spec, seed: 0 })
+    const known = reckoned.get(key)
+    if (known !== undefined) return known
+    const excess = exceedsDevice(spec, dataset, limits)
+    reckoned.set(key, excess)
+    return excess
+  }
+  const resolve = (one: Submission): Resolved[] => {
     const { pointer, trial } = one
     const { preset: _, ...body } = one.body
     const dataset = datasets.found.get(body.spec.dataset)
@@ -81,7 +94,7 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
       seed: body.spec.seed ?? randomInt(SEEDS),
     }
     errors.push(...conflictsIn(spec).map((conflict) => under(`${pointer}/spec`, conflict)))
-    for (const excess of [exceedsBudget(spec, dataset, by.quotas), exceedsDevice(spec, dataset, limits)])
+    for (const excess of [exceedsBudget(spec, dataset, by.quotas), tooLarge(spec, dataset)])
       if (excess) errors.push(under(pointer, excess))
     const lint = lintJob(spec, dataset)
     const start = starts.get(one)
@@ -91,7 +104,13 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
     if (start.fault) return []
     const job = { job: { ...body, spec }, lint, message: describeStart(start, spec), ...author }
     return [{ job, dataset, fromStep: 'weights' in start ? 0 : start.checkpoint.step }]
-  })
+  }
+  const resolved: Resolved[] = []
+  for (const [index, one] of submissions.entries()) {
+    // A thousand take some 40 ms.
+    if (index % IN_ONE_TURN === IN_ONE_TURN - 1) await setImmediate()
+    resolved.push(...resolve(one))
+  }
   if (errors.length > 0) throw validationFailed(errors.slice(0, MAX_ERRORS))
   return resolved
 }

@@ -17,6 +17,8 @@ export interface BucketRequest {
   /** Chunks that are in the pyramid. */
   closed: number
   filter: Filter | null
+  /** Without it the axis is not read, and empty. */
+  withAxis: boolean
 }
 
 /** Buckets of one series, and the raw points that some of them end with. */
@@ -29,7 +31,7 @@ export interface SeriesBuckets {
 export async function readBuckets(
   tx: Transaction,
   jobId: string,
-  { names, resolution, spans, closed, filter }: BucketRequest,
+  { names, resolution, spans, closed, filter, withAxis }: BucketRequest,
 ): Promise<{ series: Map<SeriesName, SeriesBuckets>; axis: Axis }> {
   const level = levelOf(resolution)
   // A filter that no node holds needs every point.
@@ -38,7 +40,7 @@ export async function readBuckets(
   const rawSpans = intervals.filter((interval) => interval.level === 0)
   const segments = await readSegments(tx, jobId, names, await reach(tx, jobId, rawSpans, filter))
   const wholeNodes = intervals.filter((interval) => interval.level > 0)
-  const stored = await readRows(tx, jobId, names, wholeNodes)
+  const stored = await readRows(tx, jobId, names, wholeNodes, { withAxis })
   const width = level === 0 ? resolution : nodeWidth(1)
   const series = names.map((name): [SeriesName, SeriesBuckets] => {
     const points = columnOf(segments, name)
@@ -48,7 +50,7 @@ export async function readBuckets(
     }
     return [name, { nodes, points }]
   })
-  let axis = axisNodes(segments, rawSpans, width)
+  let axis = withAxis ? axisNodes(segments, rawSpans, width) : new Axis(0)
   for (let at = 1; at <= level; at++)
     axis = raiseAxis(axis, stored.get(at)?.axis ?? new Axis(0), widthOver(at, level, resolution))
   return { series: new Map(series), axis }

@@ -145,7 +145,7 @@ async function buildRows(
   if (names === null) return
   for (let block = from; block < to; block++) {
     const span = { level: level - 1, first: block * rowWidth(level), last: (block + 1) * rowWidth(level) - 1 }
-    const below = (await readRows(tx, jobId, names, [span])).get(level - 1)
+    const below = (await readRows(tx, jobId, names, [span], { withAxis: true })).get(level - 1)
     if (below === undefined) continue
     const axis = raiseAxis(below.axis, new Axis(0), nodeWidth(level))
     const series = names.map((name) => raise(below.series.get(name)!, new Nodes(0), nodeWidth(level)))
@@ -177,17 +177,22 @@ export interface Stored {
   series: Map<SeriesName, Nodes>
 }
 
-/** Stored nodes that begin within the intervals, ascending, by level; one query for all levels. */
+/**
+ * Stored nodes that begin within the intervals, ascending, by level; one query for all levels. Each slice of a row costs a look-up of its own,
+ * so the axis is left empty unless it is wanted.
+ */
 export async function readRows(
   tx: Transaction,
   jobId: string,
   names: readonly SeriesName[],
   intervals: readonly Interval[],
+  { withAxis }: { withAxis: boolean },
 ): Promise<Map<number, Stored>> {
   if (intervals.length === 0) return new Map()
   const parts = names.map((name) => `${partSlice(name, 'span.bytes')} AS ${name}`)
+  if (withAxis) parts.push(`${AXIS_SLICE} AS axis`)
   const { rows } = await tx.query<FoundRow>(
-    `SELECT block, span.number AS span, ${[`${AXIS_SLICE} AS axis`, ...parts].join(', ')}
+    `SELECT block, span.number AS span, ${parts.join(', ')}
      FROM unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[]) AS span(number, level, first, last, bytes)
      JOIN curve_pyramid ON job_id = $1 AND curve_pyramid.level = span.level AND block BETWEEN span.first AND span.last`,
     [
@@ -204,7 +209,7 @@ export async function readRows(
   return new Map([...levels].map(([level, found]) => [level, decode(level, names, found, intervals)]))
 }
 
-type FoundRow = { block: number; span: number; axis: Buffer } & Record<SeriesName, Buffer | null>
+type FoundRow = { block: number; span: number; axis?: Buffer } & Record<SeriesName, Buffer | null>
 
 function decode(
   level: number,
@@ -213,7 +218,7 @@ function decode(
   intervals: readonly Interval[],
 ): Stored {
   const axis = new Axis(rows.length * ROW)
-  for (const { block, span, axis: head } of rows) decodeAxis(level, block, head, intervals[span]!, axis)
+  for (const { block, span, axis: head } of rows) if (head) decodeAxis(level, block, head, intervals[span]!, axis)
   const series = names.map((name): [SeriesName, Nodes] => {
     const nodes = new Nodes(rows.length * ROW)
     for (const found of rows) {

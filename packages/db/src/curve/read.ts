@@ -76,11 +76,12 @@ interface CurveFacts {
 }
 
 async function factsOf(tx: Transaction, jobId: string): Promise<CurveFacts> {
-  const { rows } = await tx.query<CurveFacts>(
-    `SELECT state, curve_seq::float8 AS seq, curve_last_step AS "lastStep", curve_closed AS closed,
+  const { rows } = await tx.query<CurveFacts>({
+    name: 'curve-facts',
+    text: `SELECT state, curve_seq::float8 AS seq, curve_last_step AS "lastStep", curve_closed AS closed,
        (extract(epoch FROM started_at) * 1000)::float8 AS "startedAt" FROM job WHERE id = $1`,
-    [jobId],
-  )
+    values: [jobId],
+  })
   if (!rows[0]) throw noJob(jobId)
   return rows[0]
 }
@@ -95,7 +96,14 @@ async function read(tx: Transaction, jobId: string, query: CurveQuery): Promise<
   if (filter !== null && !filter.stored) await assertFewPoints(tx, jobId, range)
   const { reset, spans } = await select(tx, jobId, query, { range, filter, seq: job.seq })
   const { resolution } = range
-  const { series, axis } = await readBuckets(tx, jobId, { names, resolution, spans, closed: job.closed, filter })
+  const { series, axis } = await readBuckets(tx, jobId, {
+    names,
+    resolution,
+    spans,
+    closed: job.closed,
+    filter,
+    withAxis: query.x !== 'gen_step',
+  })
   const place = await placeOn(tx, jobId, query.x, { axis, resolution, startedAt: job.startedAt })
   const shown = ({ nodes, points }: SeriesBuckets) =>
     agg === 'lttb' ? { nodes: pickPoints(nodes, resolution, query.maxPoints), points } : { nodes, points }
@@ -248,16 +256,17 @@ async function assertFewPoints(tx: Transaction, jobId: string, range: CurveRange
 
 /** The first mark of each type in each bucket; step 0 has a sample and no point. */
 async function readMarks(tx: Transaction, jobId: string, range: CurveRange): Promise<CurveMark[]> {
-  const { rows } = await tx.query<Omit<CurveMark, 'message'> & { message: string | null }>(
-    `SELECT DISTINCT ON (type, step / $4::int) type, step, message FROM (
+  const { rows } = await tx.query<Omit<CurveMark, 'message'> & { message: string | null }>({
+    name: 'curve-marks',
+    text: `SELECT DISTINCT ON (type, step / $4::int) type, step, message FROM (
        SELECT 'checkpoint' AS type, step, NULL AS message FROM checkpoint WHERE job_id = $1 AND NOT quarantined
        UNION ALL SELECT 'sample', step, NULL FROM sample WHERE job_id = $1 AND effective
        UNION ALL SELECT 'rollback', after_step, NULL FROM curve_rollback WHERE job_id = $1
        UNION ALL SELECT kind, step, message FROM curve_mark WHERE job_id = $1 AND effective
        UNION ALL SELECT 'alert', step, message FROM job_event WHERE job_id = $1 AND reason = 'alert_fired'
      ) AS mark WHERE step BETWEEN $2 AND $3 ORDER BY type, step / $4::int, step, message`,
-    [jobId, range.first, range.last, range.resolution],
-  )
+    values: [jobId, range.first, range.last, range.resolution],
+  })
   const marks = rows.map(({ message, ...mark }) => CurveMark.parse(message === null ? mark : { ...mark, message }))
   return marks.sort((a, b) => a.step - b.step || a.type.localeCompare(b.type))
 }
