@@ -3,10 +3,10 @@ import { atLeast, type Finding, type Training } from './experiment.js'
 import type { Lab } from './lab.js'
 import { type Coverage, judgeModes } from './modes.js'
 import { scatterPlot } from './plot.js'
-import { adam, mlpGame } from './point-jobs.js'
+import { mlpGame, settlingAdam } from './point-jobs.js'
 
-/** At 5e-4 a run that had found all modes lost some again. */
-const RATE = 1e-4
+/** Ten times that of the toy experiments in the literature, which hold it; it falls to nothing in runs ten times as short. */
+const RATE = 1e-3
 
 interface Target {
   kind: 'ring-8' | 'grid-25'
@@ -16,20 +16,18 @@ interface Target {
   generatorSteps: { fast: number; full: number }
 }
 
-const targets: Target[] = [
-  {
-    kind: 'ring-8',
-    modes: { fast: 8, full: 8 },
-    highQuality: 0.5,
-    generatorSteps: { fast: 8000, full: 20_000 },
-  },
-  {
-    kind: 'grid-25',
-    modes: { fast: 23, full: 24 },
-    highQuality: 0.2,
-    generatorSteps: { fast: 10_000, full: 40_000 },
-  },
-]
+const ring: Target = {
+  kind: 'ring-8',
+  modes: { fast: 8, full: 8 },
+  highQuality: 0.5,
+  generatorSteps: { fast: 4000, full: 20_000 },
+}
+const grid: Target = {
+  kind: 'grid-25',
+  modes: { fast: 23, full: 24 },
+  highQuality: 0.2,
+  generatorSteps: { fast: 6000, full: 40_000 },
+}
 /** PacGAN2 on the ring and PacGAN4 on the grid, its best: what the long runs aim at, beside what a plain GAN finds. */
 const published =
   'Lin et al. 2018, Table 1: GAN 6.3 / 17.3 modes, PacGAN 7.9 / 24.8 with 95.6 % / 93.6 % of high quality'
@@ -43,7 +41,9 @@ export const modeCoverage: Training = {
   async train(lab) {
     const seeds = lab.fast ? [1, 2] : [1, 2, 3, 4, 5]
     const runs = await Promise.all(
-      targets.flatMap((target) => seeds.map(async (seed) => ({ target, seed, ...(await cover(lab, target, seed)) }))),
+      [ring, grid].flatMap((target) =>
+        seeds.map(async (seed) => ({ target, seed, ...(await cover(lab, target, seed)) })),
+      ),
     )
     const findings = runs.flatMap(({ target, seed, covered, highQuality }): Finding[] => [
       atLeast(target.modes[lab.fast ? 'fast' : 'full'], `modes of ${target.kind}, seed ${seed}`, covered),
@@ -64,13 +64,14 @@ export const modeCoverage: Training = {
 
 async function cover(lab: Lab, target: Target, seed: number): Promise<Coverage> {
   const law = { kind: target.kind, seed: 1 } as const
+  const generatorSteps = target.generatorSteps[lab.fast ? 'fast' : 'full']
   const { checkpoint } = await lab.train({
     name: `mode-coverage ${target.kind} seed ${seed}`,
     spec: mlpGame({
       dataset: await lab.points(law),
       objective: { kind: 'wgan-gp', lambda: 0.1 },
-      optimizer: adam(RATE),
-      generatorSteps: target.generatorSteps[lab.fast ? 'fast' : 'full'],
+      optimizer: settlingAdam(generatorSteps, RATE),
+      generatorSteps,
       seed,
     }),
   })

@@ -63,6 +63,12 @@ export const criticAlone = (job: PointJob & { latentSize: number }): JobSpecInpu
 export const adam = (criticLearningRate: number, generatorLearningRate = criticLearningRate) =>
   ({ kind: 'adam', criticLearningRate, generatorLearningRate, beta1: 0.5, beta2: 0.9 }) as const
 
+/** The same, with both rates falling in a line to nothing at the last step: weights settle instead of circling where they belong. */
+export const settlingAdam = (generatorSteps: number, ...rates: Parameters<typeof adam>) => ({
+  ...adam(...rates),
+  decay: { until: generatorSteps },
+})
+
 export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
 /** The mean of a curve's end, where it has settled. */
