@@ -1,6 +1,7 @@
 import { adamCosine } from './adam-cosine.js'
 import { bnClip } from './bn-clip.js'
 import { clipLines } from './clip-lines.js'
+import { collapse } from './collapse.js'
 import { continuityBound } from './continuity-bound.js'
 import { curves } from './curves.js'
 import type { Experiment } from './experiment.js'
@@ -32,6 +33,7 @@ export const experiments: readonly Experiment[] = [
   bnClip,
   adamCosine,
   modeCoverage,
+  collapse,
   realVsReal,
   curves,
   jsCurves,

@@ -22,7 +22,7 @@ import { openObjectStore } from '../stack/built-in-datasets.js'
 import { runStack } from '../stack/run-stack.js'
 
 /** A job that is over, and the way to what it left. */
-interface Trained {
+export interface Trained {
   job: Job
   /** One value per generator step that has one, oldest first; NaN where it was not finite. */
   readonly curve: (series: SeriesName) => Promise<number[]>
