@@ -23,7 +23,7 @@ import { describeStart, findStart, misfits } from './start-from.js'
 const SEEDS = 2 ** 31
 const MAX_ERRORS = 50
 /** Jobs of a batch that are resolved before other requests get their turn. */
-const IN_ONE_TURN = 200
+const IN_ONE_TURN = 100
 
 export interface Submitter extends Pick<NewJob, 'actor' | 'keyId' | 'traceparent'> {
   /** What its key may use; null without keys. */
