@@ -29,8 +29,8 @@ beforeAll(async () => {
 
 // One of each part that can be the largest; of 46 specs measured, none was beyond a factor of 1.3 (docs/decisions/0020).
 const FACTOR = 1.5
-/** Of what a job takes beyond the smallest one. */
-const GROWTH_FACTOR = 1.75
+/** Of what a job takes beyond the smallest one: tens of megabytes of it differ from machine to machine (1.25 and 1.8 for one spec on two). */
+const GROWTH_FACTOR = 2.5
 
 test.each([
   ['weights', 1, { model: { generator: 'mlp', critic: 'mlp', generatorFilters: 768, criticFilters: 768 } }],
