@@ -1,6 +1,6 @@
 import { factor, type Finding, type Training } from './experiment.js'
 import { linePlot } from './plot.js'
-import { criticAlone, FROZEN, settled } from './point-jobs.js'
+import { shiftGame, FROZEN, settled } from './point-jobs.js'
 
 const CLIP = 0.01
 const THETAS = [0.5, 1, 2]
@@ -25,7 +25,7 @@ export const clipLines: Training = {
           const dataset = await lab.points({ kind: 'lines', theta, seed: 1 })
           const { curve } = await lab.train({
             name: `clip-lines ${width} wide, θ ${theta}`,
-            spec: criticAlone({
+            spec: shiftGame({
               dataset,
               latentSize: 1,
               width,

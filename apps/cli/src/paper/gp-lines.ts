@@ -1,7 +1,7 @@
 import { type Training, within } from './experiment.js'
 import type { Lab } from './lab.js'
 import { linePlot } from './plot.js'
-import { adam, criticAlone, FROZEN, settled } from './point-jobs.js'
+import { adam, shiftGame, FROZEN, settled } from './point-jobs.js'
 
 const CRITIC_STEPS = 5
 const GENERATOR_STEPS = 500
@@ -60,7 +60,7 @@ async function learn(lab: Lab, { theta, lambda, sides }: Case) {
   const dataset = await lab.points({ kind: 'lines', theta, seed: 1 })
   const { curve } = await lab.train({
     name: `gp-lines θ ${theta} λ ${lambda} sides ${sides}`,
-    spec: criticAlone({
+    spec: shiftGame({
       dataset,
       latentSize: 1,
       objective: { kind: 'wgan-gp', lambda, sides },

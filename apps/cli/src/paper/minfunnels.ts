@@ -3,7 +3,7 @@ import { atLeast, atMost, type Finding, type Training, within } from './experime
 import type { Lab } from './lab.js'
 import { readMlp } from './mlp.js'
 import { linePlot } from './plot.js'
-import { adam, criticAlone, FROZEN, mean, settled } from './point-jobs.js'
+import { adam, shiftGame, FROZEN, mean, settled } from './point-jobs.js'
 
 const DIMENSIONS = 2
 const FUNNELS = 4
@@ -66,7 +66,7 @@ async function measure(lab: Lab, seed: number) {
   const [penalised, clipped] = await Promise.all([
     lab.train({
       name: `minfunnels ${seed} penalised`,
-      spec: criticAlone({
+      spec: shiftGame({
         ...common,
         objective: { kind: 'wgan-gp', lambda: LAMBDA },
         optimizer: { ...adam(1e-3, FROZEN), decay: { until: GENERATOR_STEPS + 1 } },
@@ -74,7 +74,7 @@ async function measure(lab: Lab, seed: number) {
     }),
     lab.train({
       name: `minfunnels ${seed} clipped`,
-      spec: criticAlone({
+      spec: shiftGame({
         ...common,
         objective: { kind: 'wgan-clip', clip: CLIP, clamp: 'after' },
         optimizer: { kind: 'rmsprop', criticLearningRate: 5e-5, generatorLearningRate: FROZEN },

@@ -47,8 +47,8 @@ export const mlpGame = (job: PointJob): JobSpecInput => ({
   ...once(job.generatorSteps),
 })
 
-/** An MLP critic against the uniform law that `shift` starts from and, frozen, stays. */
-export const criticAlone = (job: PointJob & { latentSize: number }): JobSpecInput => ({
+/** An MLP critic against the uniform law that `shift` moves; frozen, its generator stays where it starts. */
+export const shiftGame = (job: PointJob & { latentSize: number }): JobSpecInput => ({
   ...mlpGame(job),
   model: {
     generator: 'shift',
