@@ -61,7 +61,11 @@ describe('POST /checkpoints/:id/generate', () => {
       params: { from: { kind: 'seeds', seed: 0, count: 64 }, truncation: 1, batchNorm: 'batch', as: 'png' },
     })
     expect(replyOf('generateImages', await generate(id, { truncation: 1 }))).toEqual(first)
-    expect((replyOf('generateImages', await generate(id, { truncation: 0.5 })) as Task).id).not.toBe(first.id)
+    for (const other of [{ truncation: 0.5 }, { neighbours: 3 }, { neighbours: 4 }])
+      expect((replyOf('generateImages', await generate(id, other)) as Task).id).not.toBe(first.id)
+    const beside = replyOf('generateImages', await generate(id, { neighbours: 3 })) as Task
+    expect(beside).toMatchObject({ params: { neighbours: 3 } })
+    expect(replyOf('generateImages', await generate(id, { neighbours: 3 }))).toEqual(beside)
     await cancel(first.id)
     expect((replyOf('generateImages', await generate(id)) as Task).id).not.toBe(first.id)
   })
@@ -86,10 +90,24 @@ describe('POST /checkpoints/:id/generate', () => {
     ['no class at all', { classes: [] }, '/classes', 'out-of-range'],
     ['a form there is not', { as: 'gif' }, '/as', 'not-allowed'],
     ['nothing of a latent', { truncation: 0 }, '/truncation', 'out-of-range'],
+    ['more neighbours than a picture shows', { neighbours: 9 }, '/neighbours', 'out-of-range'],
+    ['neighbours of too many', { neighbours: 1, from: { kind: 'seeds', count: 129 } }, '/neighbours', 'out-of-range'],
+    ['neighbours in an animation', { neighbours: 1, as: 'webp' }, '/neighbours', 'conflicting-options'],
   ])('%s is refused, and no task is left', async (_, payload, pointer, code) => {
     const { id } = await aCheckpoint()
     expect((await generate(id, payload)).json()).toMatchObject({ status: 422, errors: [{ pointer, code }] })
     expect((await list('')).items).toEqual([])
+  })
+
+  test('points have neither pictures nor neighbours', async () => {
+    await registerDataset(rig.db, { ...digits, id: 'ring', channels: 2, law: { kind: 'ring-8', seed: 1 } })
+    const model = { generator: 'mlp', critic: 'mlp', imageSize: 1 }
+    const { id } = await aCheckpoint({ spec: { dataset: 'ring', model } })
+    expect((await generate(id, { neighbours: 2 })).json()).toMatchObject({
+      status: 422,
+      errors: ['/as', '/neighbours'].map((pointer) => ({ pointer, code: 'not-allowed' })),
+    })
+    expect((await generate(id, { as: 'npy' })).statusCode).toBe(202)
   })
 
   test('its bytes are there when it has succeeded, with their hash', async () => {

@@ -11,6 +11,8 @@ export interface Images {
   channels: number
   /** That take turns in it. */
   classes?: number | undefined
+  /** In a row, where that is not for the number of images to say. */
+  columns?: number | undefined
 }
 
 export interface Grid {
@@ -21,10 +23,10 @@ export interface Grid {
 }
 
 /** Lays images out as torchvision's make_grid does, 2 black pixels between and around: 8 or 16 wide, or a column per class. */
-export function makeGrid({ pixels, numImages, imageSize, channels, classes }: Images): Grid {
+export function makeGrid({ pixels, numImages, imageSize, channels, classes, columns: given }: Images): Grid {
   const expected = numImages * imageSize * imageSize * channels
   if (pixels.byteLength !== expected) throw new Error(`a sample of ${pixels.byteLength} bytes, expected ${expected}`)
-  const columns = gridColumns(numImages, classes)
+  const columns = given ?? gridColumns(numImages, classes)
   const cell = imageSize + PADDING
   const width = columns * cell + PADDING
   const height = Math.ceil(numImages / columns) * cell + PADDING

@@ -1,3 +1,4 @@
+import type { JobSpec } from '@kantor/contracts'
 import { loadTensorFlow, type Tensor2D, tf } from '@kantor/engine'
 import { buildNetworks } from './architectures/index.js'
 import { inTurn, oneHot } from './classes.js'
@@ -7,6 +8,8 @@ import { drawLatents } from './latents.js'
 
 /** A generator to draw from, out of a checkpoint. */
 export interface Drawing {
+  /** Of the job that the checkpoint is of. */
+  spec: JobSpec
   latentSize: number
   imageSize: number
   channels: number
@@ -39,6 +42,7 @@ export async function openDrawing(bytes: Uint8Array, asked?: 'generator' | 'aver
   loadWeights({ weights: loaded }, file, prefix)
   const byName = new Map(loaded.map(({ parameter, variable }) => [parameter.name, variable]))
   return {
+    spec,
     latentSize,
     imageSize,
     channels,

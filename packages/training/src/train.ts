@@ -20,7 +20,7 @@ import { createGame } from './game.js'
 import { createHealthMonitor, noMemory } from './health/monitor.js'
 import { lastGoodStep } from './health/onset.js'
 import { boostAfter, remediesFor, rollBackScale } from './health/remedies.js'
-import { holdOut, labelled } from './held-out.js'
+import { type SplitImages, splitImages } from './held-out.js'
 import { rateScale } from './learning-rate.js'
 import { sample } from './sampling.js'
 import { plannedCriticSteps } from './schedule.js'
@@ -56,7 +56,7 @@ export interface TrainOptions {
  */
 export async function* train({
   spec,
-  images: given,
+  images: source,
   resume,
   start,
   weights,
@@ -66,9 +66,8 @@ export async function* train({
   engine = 'compiled',
   diagnostics: isMeasured = true,
 }: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
-  const source = spec.model.classes === undefined ? given : labelled(given)
-  checkImages(spec, source)
-  const split = holdOut(source, spec.heldOut)
+  const split = splitImages(source, spec)
+  checkImages(spec, source, split)
   const images = split.training
   const runtime = { ...(await loadTensorFlow()), engine }
   const chooser = chooseLowerings(spec, runtime, { known, resume: resume ?? start })
@@ -200,7 +199,8 @@ const isSpent = ({ budget }: JobSpec, { step, epoch, elapsedSeconds }: RunState)
   epoch >= (budget.epochs ?? Infinity) ||
   elapsedSeconds >= (budget.seconds ?? Infinity)
 
-function checkImages({ model, heldOut }: JobSpec, { numImages, imageSize, labels }: ImageSource): void {
+function checkImages({ model, heldOut }: JobSpec, { imageSize, labels }: ImageSource, split: SplitImages): void {
+  const numImages = split.training.numImages + (split.heldOut?.numImages ?? 0)
   if (numImages < 1) throw new RangeError('the dataset has no images')
   if (numImages <= heldOut) throw new RangeError(`the dataset has ${numImages} images, and ${heldOut} are held out`)
   if (model.classes !== undefined && !labels?.every((label) => label < model.classes!)) {

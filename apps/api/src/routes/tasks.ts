@@ -10,8 +10,17 @@ import {
   POINT_SIZE,
   type Task,
 } from '@kantor/contracts'
-import { cancelTask, createTask, findSameTask, getTask, listTasks, taskOutput } from '@kantor/db'
-import type { FastifyInstance } from 'fastify'
+import {
+  cancelTask,
+  createTask,
+  type Database,
+  findSameTask,
+  getTask,
+  listTasks,
+  type NewTask,
+  taskOutput,
+} from '@kantor/db'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ApiDeps } from '../deps.js'
 import { validationFailed } from '../plugins/zod.js'
 import { register } from '../register.js'
@@ -27,24 +36,12 @@ export function taskRoutes(app: FastifyInstance, { store }: ApiDeps): void {
     return task
   })
   register(app, 'generateImages', async ({ params, body, db, reply }) => {
-    const checkpoint = await existingCheckpoint(db, params.id)
-    if (checkpoint.quarantined)
-      throw new AppError('not-found', `checkpoint ${params.id} was put aside: it is damaged, or a roll-back gave it up`)
-    assertFits(body, await existingJob(db, checkpoint.jobId))
-    const request = { kind: 'generate', checkpointId: params.id, params: body } as const
-    const task = (await findSameTask(db, request)) ?? (await createTask(db, request))
-    reply.header('location', `/tasks/${task.id}`)
-    return task
+    assertFits(body, await jobOfGood(db, params.id))
+    return sameOrNew(db, reply, { kind: 'generate', checkpointId: params.id, params: body })
   })
   register(app, 'exportCheckpoint', async ({ params, body, db, reply }) => {
-    const checkpoint = await existingCheckpoint(db, params.id)
-    if (checkpoint.quarantined)
-      throw new AppError('not-found', `checkpoint ${params.id} was put aside: it is damaged, or a roll-back gave it up`)
-    assertExportable(body, await existingJob(db, checkpoint.jobId))
-    const request = { kind: 'export', checkpointId: params.id, params: body } as const
-    const task = (await findSameTask(db, request)) ?? (await createTask(db, request))
-    reply.header('location', `/tasks/${task.id}`)
-    return task
+    assertExportable(body, await jobOfGood(db, params.id))
+    return sameOrNew(db, reply, { kind: 'export', checkpointId: params.id, params: body })
   })
   register(
     app,
@@ -65,6 +62,24 @@ export function taskRoutes(app: FastifyInstance, { store }: ApiDeps): void {
     return task
   })
   register(app, 'cancelTask', ({ params, db }) => cancelTask(db, params.id))
+}
+
+/** The job of a checkpoint that something can be made of. */
+async function jobOfGood(db: Database, checkpointId: string): Promise<Job> {
+  const { quarantined, jobId } = await existingCheckpoint(db, checkpointId)
+  if (quarantined)
+    throw new AppError(
+      'not-found',
+      `checkpoint ${checkpointId} was put aside: it is damaged, or a roll-back gave it up`,
+    )
+  return existingJob(db, jobId)
+}
+
+/** What was asked for before is not made twice. */
+async function sameOrNew(db: Database, reply: FastifyReply, request: NewTask): Promise<Task> {
+  const task = (await findSameTask(db, request)) ?? (await createTask(db, request))
+  reply.header('location', `/tasks/${task.id}`)
+  return task
 }
 
 /** How a task's output is called; null for those that make none. */
@@ -110,10 +125,11 @@ const averageMissing = (weights: Generate['weights'], { generatorAverage }: Job[
 const MAX_VALUES = 2 ** 26
 
 function assertFits(request: Generate, { spec }: Job): void {
-  const { from, weights, as } = request
+  const { from, weights, as, neighbours } = request
   const { latentSize, imageSize } = spec.model
   const most = Math.floor(MAX_VALUES / (imageSize ** 2 * 4))
-  const images = numGenerated(request)
+  // With neighbours a picture holds them too.
+  const images = numGenerated(request) * (1 + (neighbours ?? 0))
   const wrong = from.kind === 'latents' ? from.latents.findIndex((z) => z.length !== latentSize) : -1
   const errors: FieldError[] = [
     ...(wrong < 0
@@ -130,10 +146,23 @@ function assertFits(request: Generate, { spec }: Job): void {
     ...(imageSize !== POINT_SIZE || as === 'npy'
       ? []
       : [{ pointer: '/as', code: 'not-allowed' as const, message: 'points have no pictures: ask for npy' }]),
+    ...(imageSize !== POINT_SIZE || neighbours === undefined
+      ? []
+      : [
+          {
+            pointer: '/neighbours',
+            code: 'not-allowed' as const,
+            message: 'points are drawn from a law, not from images: leave it out',
+          },
+        ]),
     ...(images <= most
       ? []
       : [
-          { pointer: '/from', code: 'out-of-range' as const, message: `at ${imageSize} pixels ${most} images at most` },
+          {
+            pointer: '/from',
+            code: 'out-of-range' as const,
+            message: `at ${imageSize} pixels ${most} images at most${neighbours === undefined ? '' : ', neighbours counted in'}`,
+          },
         ]),
   ]
   if (errors.length > 0) throw validationFailed(errors)

@@ -1,7 +1,7 @@
 // `kantor checkpoint verify | generate | export`: have a worker do something with a checkpoint, and wait for it.
 import { writeFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { exportedMedia, ExportFormat, type GenerateInput, generatedMedia } from '@kantor/contracts'
+import { exportedMedia, ExportFormat, type GenerateInput, generatedMedia, type Neighbours } from '@kantor/contracts'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeNumber } from '../arguments.js'
 import { Failure } from '../failure.js'
@@ -54,6 +54,7 @@ interface GenerateFlags extends Flags {
   batchNorm?: 'batch' | 'running'
   weights?: 'generator' | 'average'
   classes?: number[]
+  neighbours?: number
 }
 
 const generate = () =>
@@ -78,6 +79,11 @@ const generate = () =>
     .addOption(
       new Option('--weights <which>', 'of the generator, or their running mean').choices(['generator', 'average']),
     )
+    .option(
+      '--neighbours <number>',
+      'nearest training images of each: in a .png its row, and the numbers in a .json beside the file',
+      wholeNumber(1, 8),
+    )
     .addOption(timeout())
     .addOption(json())
     .action(async (id: string, flags: GenerateFlags, command: Command) => {
@@ -88,14 +94,26 @@ const generate = () =>
         if (flags.json) printJson(over)
         throw new Failure('failed', describeTask(over))
       }
+      const { numImages, imageSize, weights, neighbours } = over.result
+      const figuresFile = `${flags.out.slice(0, -extname(flags.out).length)}.json`
       await writeFile(flags.out, await client.downloadTaskOutput({ params: { id: over.id } }))
+      if (neighbours) await writeFile(figuresFile, `${JSON.stringify(neighbours, null, 2)}\n`)
       if (flags.json) printJson(over)
-      else print(flags.out)
-      const { numImages, imageSize, weights } = over.result
+      else print([flags.out, ...(neighbours ? [figuresFile] : [])].join('\n'))
       note(
         `${numImages} images of ${imageSize} × ${imageSize} from the ${weights === 'average' ? 'running mean of the ' : ''}generator`,
       )
+      if (neighbours) note(describeNeighbours(neighbours))
     })
+
+const figures = ({ median, smallest }: Neighbours['generated']) =>
+  `median ${median.toPrecision(3)}, smallest ${smallest.toPrecision(3)}`
+
+/** The figure with its floor. */
+function describeNeighbours({ trainingImages, generated, real }: Neighbours): string {
+  const floor = real.of === 'held-out' ? 'held-out images' : 'training images to the nearest other one'
+  return `distance to the nearest of ${trainingImages} training images: ${figures(generated)}; of ${real.images} ${floor}: ${figures(real)}`
+}
 
 interface ExportFlags extends Flags {
   class?: number
@@ -149,7 +167,7 @@ const exported = () =>
     })
 
 function requestOf(flags: GenerateFlags): GenerateInput {
-  const { out, count, seed, path, frames, truncation, batchNorm, weights, classes } = flags
+  const { out, count, seed, path, frames, truncation, batchNorm, weights, classes, neighbours } = flags
   const as = extname(out).slice(1).toLowerCase()
   if (!(as in generatedMedia))
     throw new Failure('usage', `${out} does not say what to make`, {
@@ -169,6 +187,7 @@ function requestOf(flags: GenerateFlags): GenerateInput {
     ...(batchNorm && { batchNorm }),
     ...(weights && { weights }),
     ...(classes && { classes }),
+    ...(neighbours !== undefined && { neighbours }),
   }
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ExportRequest, Generate, type GenerateInput, type Task } from '@kantor/contracts'
-import { importDataset } from '@kantor/datasets'
+import { importDataset, readImages } from '@kantor/datasets'
 import {
   createTask,
   getTask,
@@ -101,6 +101,10 @@ async function numbersOf(request: GenerateInput): Promise<number[][]> {
 
 const farthest = (a: number[], b: number[]) => Math.max(...a.map((value, i) => Math.abs(value - b[i]!)))
 
+/** Of bytes, in the scale −1 … 1. */
+const rms = (a: number[], b: number[]) =>
+  Math.sqrt(a.reduce((sum, x, i) => sum + ((2 / 255) * (x - b[i]!)) ** 2, 0) / a.length)
+
 async function exported(request: object): Promise<Buffer> {
   const task = await createTask(rig.db, { kind: 'export', checkpointId, params: ExportRequest.parse(request) })
   await runTask(rig.deps('writer'), new AbortController().signal)
@@ -190,6 +194,80 @@ describe('generate', () => {
 
     const zip = await promisify(fromBuffer)(await bytesOf({ as: 'zip', from: { kind: 'seeds', count: 3 } }))
     expect(zip!.entryCount).toBe(3)
+  })
+
+  test('finds the nearest training images, and what the distance is between real ones', async () => {
+    const from: GenerateInput['from'] = { kind: 'seeds', seed: 3, count: 6 }
+    const task = await run({ neighbours: 4, from })
+    const { neighbours, ...drawn } = (task as Extract<Task, { kind: 'generate' }>).result!
+    expect(drawn).toMatchObject({ numImages: 6, weights: 'average' })
+    expect(neighbours).toMatchObject({
+      trainingImages: 96,
+      generated: { images: 6 },
+      real: { of: 'training', images: 6 },
+    })
+
+    // The picture's rows are the images that the dataset has under these numbers.
+    const all = (
+      await readImages({ kind: 'idx', images: join(services.directory, 'images-idx3-ubyte') }, { imageSize: SIZE })
+    ).images
+    const of = (index: number) => [...all.subarray(index * SIZE ** 2, (index + 1) * SIZE ** 2)]
+    const output = (await taskOutput(rig.db, task.id))!
+    const picture = sharp(await rig.store.getBytes(output.key))
+    expect(await picture.metadata()).toMatchObject({ width: 5 * 18 + 2, height: 6 * 18 + 2 })
+    const cell = async (row: number, column: number) => [
+      ...(await picture
+        .clone()
+        .extract({ left: 2 + 18 * column, top: 2 + 18 * row, width: SIZE, height: SIZE })
+        .toColourspace('b-w')
+        .raw()
+        .toBuffer()),
+    ]
+    for (const { image, nearest } of neighbours!.images) {
+      const generated = await cell(image, 0)
+      const expected = Array.from({ length: 96 }, (_, index) => ({ index, distance: rms(generated, of(index)) }))
+      expected.sort((a, b) => a.distance - b.distance)
+      expect(nearest.map(({ index }) => index)).toEqual(expected.slice(0, 4).map(({ index }) => index))
+      for (const [i, { index, distance, label }] of nearest.entries()) {
+        expect(await cell(image, 1 + i)).toEqual(of(index))
+        expect([distance, label]).toEqual([expect.closeTo(expected[i]!.distance, 8), null])
+      }
+    }
+    const closest = neighbours!.images.map(({ nearest }) => nearest[0]!.distance).sort((a, b) => a - b)
+    expect(neighbours!.generated).toEqual({ images: 6, median: (closest[2]! + closest[3]!) / 2, smallest: closest[0] })
+    // Noise is nowhere near other noise; what a generator makes of it after 20 steps lies in the middle.
+    expect(neighbours!.real.smallest).toBeGreaterThan(neighbours!.generated.median)
+    // Of numbers, and with statistics of the same images, nothing else changes.
+    expect(await numbersOf({ neighbours: 1, from })).toEqual(await numbersOf({ from }))
+  })
+
+  test('looks among what a job trained on: not among held-out images, which are the floor; an archive has it all', async () => {
+    const before = checkpointId
+    const job = await rig.submit({ dataset: await importStripes(), heldOut: 10, budget: { generatorSteps: 3 } })
+    await runAttempt(rig.deps('holder'), { jobId: job.id }, never)
+    checkpointId = (await listCheckpoints(rig.db, job.id, { limit: 1 })).items[0]!.id
+    const request: GenerateInput = { neighbours: 8, as: 'zip', from: { kind: 'seeds', count: 12 } }
+
+    const task = await run(request)
+    const { neighbours } = (task as Extract<Task, { kind: 'generate' }>).result!
+    expect(neighbours).toMatchObject({
+      trainingImages: 80,
+      generated: { images: 12 },
+      real: { of: 'held-out', images: 10 },
+    })
+    expect(neighbours!.real.smallest).toBeGreaterThan(0)
+    for (const { index, label } of neighbours!.images.flatMap(({ nearest }) => nearest))
+      expect(label).toBe(String(index % 3))
+    const archive = Buffer.from(await rig.store.getBytes((await taskOutput(rig.db, task.id))!.key))
+    const names = await namesIn(archive)
+    expect(names).toHaveLength(14)
+    expect(names).toEqual(expect.arrayContaining(['0011.png', 'neighbours.png', 'neighbours.json']))
+
+    await rig.db.pool.query(`DELETE FROM dataset WHERE id = 'stripes'`)
+    const late = await run({ ...request, as: 'png' })
+    expect(late).toMatchObject({ state: 'failed', reason: 'impossible', attempt: 1 })
+    expect(late.message).toMatch(/^the dataset stripes@\w+ is no longer there: import it again$/)
+    checkpointId = before
   })
 
   test('what cannot be done fails at once and says why', async () => {

@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import type { Generate } from '@kantor/contracts'
+import type { Generate, Neighbours } from '@kantor/contracts'
 import sharp from 'sharp'
 import { ZipFile } from 'yazl'
 import { encodeGrid, type Images } from '../sample-grid.js'
@@ -9,11 +9,16 @@ import { encodeGrid, type Images } from '../sample-grid.js'
 /** A frame of an animation. */
 const FRAME_MS = 60
 
-type Write = (images: Images, file: string) => Promise<void>
+/** What is drawn, and where it was asked for what was found beside it. */
+interface Drawn extends Images {
+  neighbours?: { sheet: Images; figures: Neighbours } | undefined
+}
+
+type Write = (drawn: Drawn, file: string) => Promise<void>
 
 /** One way to put images into a file per form. `npy` gets float32 bytes, the others uint8. */
 export const writers: Record<Generate['as'], Write> = {
-  png: async (images, file) => writeFile(file, (await encodeGrid(images)).png),
+  png: async ({ neighbours, ...images }, file) => writeFile(file, (await encodeGrid(neighbours?.sheet ?? images)).png),
   npy: async ({ pixels, numImages, imageSize, channels }, file) =>
     writeFile(file, Buffer.concat([npyHeader([numImages, imageSize, imageSize, channels]), pixels])),
   webp: writeAnimation,
@@ -42,7 +47,7 @@ async function writeAnimation(images: Images, file: string): Promise<void> {
     .toFile(file)
 }
 
-async function writeZip(images: Images, file: string): Promise<void> {
+async function writeZip({ neighbours, ...images }: Drawn, file: string): Promise<void> {
   const { pixels, numImages, imageSize, channels } = images
   const size = imageSize * imageSize * channels
   const zip = new ZipFile()
@@ -51,6 +56,10 @@ async function writeZip(images: Images, file: string): Promise<void> {
     const image = sharp(pixels.subarray(i * size, (i + 1) * size), { raw: raw(images) })
     if (channels === 1) image.toColourspace('b-w')
     zip.addBuffer(await image.png().toBuffer(), `${String(i).padStart(4, '0')}.png`, { compress: false })
+  }
+  if (neighbours) {
+    zip.addBuffer(Buffer.from((await encodeGrid(neighbours.sheet)).png), 'neighbours.png', { compress: false })
+    zip.addBuffer(Buffer.from(JSON.stringify(neighbours.figures, null, 2)), 'neighbours.json')
   }
   zip.end()
   await written

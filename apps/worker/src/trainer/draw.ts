@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Generate } from '@kantor/contracts'
 import { CheckpointError, type Drawing, openDrawing, SafetensorsError, toBytes } from '@kantor/training'
+import { findNeighbours } from './find-neighbours.js'
 import { lerp, slerp, walk } from '../tasks/latent-path.js'
 import { Draw, type FromDrawing } from './draw-protocol.js'
 import { exitCodes } from './protocol.js'
@@ -77,21 +78,25 @@ function* passes(
     }
 }
 
-async function draw({ checkpointFile, request, imagesFile }: Draw): Promise<FromDrawing> {
+async function draw({ checkpointFile, request, imagesFile, training }: Draw): Promise<FromDrawing> {
   const drawing = await openDrawing(await readFile(checkpointFile), request.weights)
   const latents = latentsOf(request, drawing)
   const classes = classesFor(request, latents.length, drawing)
-  const images: Uint8Array[] = []
+  const isNumbers = request.as === 'npy'
+  const [numbers, pixels]: [Uint8Array[], Uint8Array[]] = [[], []]
   for (const pass of passes(latents, classes?.ofImages, request.batchNorm)) {
     const values = drawing.draw(pass.latents, request.batchNorm, pass.classes)
-    images.push(
-      request.as === 'npy' ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : toBytes(values),
-    )
+    if (isNumbers) numbers.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    if (!isNumbers || training) pixels.push(toBytes(values))
   }
-  await writeFile(imagesFile, Buffer.concat(images))
-  const { imageSize, channels, weights } = drawing
+  await writeFile(imagesFile, Buffer.concat(isNumbers ? numbers : pixels))
+  const { imageSize, channels, weights, spec } = drawing
   const turns = classes && { classes: classes.turns }
-  return { type: 'drawn', numImages: latents.length, imageSize, channels, weights, ...turns }
+  const { neighbours: k } = request
+  const neighbours =
+    training && k !== undefined && (await findNeighbours(Buffer.concat(pixels), { ...training, spec, k }))
+  const found = neighbours && { neighbours }
+  return { type: 'drawn', numImages: latents.length, imageSize, channels, weights, ...turns, ...found }
 }
 
 async function answer(message: Draw): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { holdOut } from '../held-out.js'
-import { someImages } from '../testing/runs.js'
+import { splitImages } from '../held-out.js'
+import { aSpec, someImages } from '../testing/runs.js'
 import { diversity, type PixelImages, referenceOf } from './diversity.js'
 import { optimalityGap } from './optimality-gap.js'
 
@@ -54,12 +54,13 @@ describe('the optimality gap', () => {
 
 test('images that are held out are never among those that are trained on, and are the same for every run', () => {
   const images = { ...someImages(20), read: (of: Int32Array) => Uint8Array.from(of) }
-  const { training, heldOut } = holdOut(images, 6)
+  const spec = aSpec({ heldOut: 6 })
+  const { training, heldOut } = splitImages(images, spec)
   const read = (source: typeof training) => [...source.read(indices(source.numImages))]
   expect([...read(training), ...read(heldOut!)].toSorted((a, b) => a - b)).toEqual([...indices(20)])
   expect(read(heldOut!)).toHaveLength(6)
-  expect(read(holdOut(images, 6).heldOut!)).toEqual(read(heldOut!))
+  expect(read(splitImages(images, spec).heldOut!)).toEqual(read(heldOut!))
   // Not the first or the last ones: data sets are often sorted by class.
   expect(read(heldOut!)).not.toEqual([...indices(6)])
-  expect(holdOut(images, 0)).toEqual({ training: images, heldOut: null })
+  expect(splitImages(images, aSpec())).toEqual({ training: images, heldOut: null })
 })
