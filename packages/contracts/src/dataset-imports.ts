@@ -6,7 +6,7 @@ const Channels = z.union([z.literal(1), z.literal(3)])
 
 export const ImportDataset = z.strictObject({
   id: DatasetId,
-  /** Absolute path on the API's machine, below one of KANTOR_IMPORT_ROOTS. */
+  /** Absolute path on the API's machine, below one of KANTOR_IMPORT_ROOTS; or `s3://bucket/prefix`, below one of KANTOR_IMPORT_S3. */
   from: text(4096).min(1),
   /** Default: what lies there says it. */
   format: DatasetFormat.optional(),
@@ -37,7 +37,7 @@ export const DatasetImport = z
   .object({
     id: z.uuid(),
     datasetId: DatasetId,
-    /** A path, or null for an upload. */
+    /** A path or a place in a bucket, or null for an upload. */
     from: z.string().nullable(),
     format: DatasetFormat.nullable(),
     state: ImportState,

@@ -28,7 +28,8 @@ export const datasetRoutes = {
     method: 'POST',
     path: '/datasets',
     scope: 'submit',
-    summary: 'Import images that lie on the API’s machine, below an allowed folder',
+    summary:
+      'Import images that lie on the API’s machine below an allowed folder, or in a bucket below an allowed prefix',
     body: ImportDataset,
     status: 202,
     reply: DatasetImport,

@@ -32,6 +32,7 @@ export const errorCatalogue = {
   'sweep-too-large': { status: 422, title: 'The sweep has more trials than a sweep may have' },
   'dataset-empty': { status: 422, title: 'The source holds no images' },
   'dataset-invalid': { status: 422, title: 'The source is not a usable dataset' },
+  'dataset-unavailable': { status: 422, title: 'The source cannot be fetched' },
   'archive-invalid': { status: 422, title: 'The archive cannot be read' },
   'archive-unsafe-entry': { status: 422, title: 'The archive holds what has no place in it' },
   'archive-too-large': { status: 422, title: 'The archive unfolds to more than is read' },

@@ -40,6 +40,7 @@ export {
   toWire,
   WireNumber,
 } from './curve.js'
+export { type BucketPlace, isBelowPlace, parseBucketPlace } from './bucket-place.js'
 export { DatasetImport, ImportDataset, ImportState, importTransitions } from './dataset-imports.js'
 export { DatasetDetail } from './dataset-routes.js'
 export { Dataset, DatasetFormat, DatasetId, DatasetRef, DatasetStatistics, type ImportedDataset } from './datasets.js'

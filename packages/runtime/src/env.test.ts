@@ -31,6 +31,7 @@ describe('loadEnv', () => {
       rateLimit: 5000,
       memoryBytes: 80 * 2 ** 30,
       importRoots: [],
+      importPlaces: [],
       auditDays: 730,
       webhookPrivate: false,
       importMebibytes: 2048,
@@ -58,6 +59,7 @@ describe('loadEnv', () => {
       KANTOR_RATE_LIMIT: '0',
       KANTOR_MEMORY_GIB: '24',
       KANTOR_IMPORT_ROOTS: '/photos, /data/../sets',
+      KANTOR_IMPORT_S3: 's3://photos, s3://sets/of-2026',
       KANTOR_ADMIN_PORT: '8421',
       KANTOR_BULL_BOARD: 'on',
       KANTOR_LOG_LEVEL: 'debug',
@@ -89,6 +91,14 @@ describe('loadEnv', () => {
       rateLimit: 0,
       memoryBytes: 24 * 2 ** 30,
       importRoots: ['/photos', '/sets'],
+      importPlaces: ['s3://photos', 's3://sets/of-2026'],
+      importService: {
+        variables: 'S3',
+        endpoint: 'http://127.0.0.1:9000',
+        region: 'eu-central-1',
+        accessKeyId: 'id',
+        secretAccessKey: 'secret',
+      },
       auditDays: 730,
       webhookPrivate: false,
       importMebibytes: 2048,
@@ -165,6 +175,30 @@ describe('loadEnv', () => {
 
     expect(problemsOf(three)).toEqual([expect.stringMatching(/^S3_SECRET_ACCESS_KEY: is missing/)])
     expect(problemsOf({ S3_BUCKET: 'kantor' })).toHaveLength(3)
+  })
+
+  test('buckets to import from are beside the object store, at a service of their own, or nowhere', () => {
+    const own = {
+      KANTOR_IMPORT_S3_ENDPOINT: 'https://s3.example',
+      KANTOR_IMPORT_S3_ACCESS_KEY_ID: 'reader',
+      KANTOR_IMPORT_S3_SECRET_ACCESS_KEY: 'secret',
+    }
+    const { KANTOR_IMPORT_S3_ENDPOINT: endpoint, KANTOR_IMPORT_S3_ACCESS_KEY_ID: _, ...one } = own
+
+    expect(loadEnv({ ...s3, ...own }).importService).toEqual({
+      variables: 'KANTOR_IMPORT_S3',
+      endpoint,
+      region: 'us-east-1',
+      accessKeyId: 'reader',
+      secretAccessKey: 'secret',
+    })
+    expect(problemsOf(one)).toHaveLength(2)
+    expect(problemsOf({ KANTOR_IMPORT_S3: 's3://photos' })).toEqual([
+      expect.stringMatching(/^KANTOR_IMPORT_S3: .*set KANTOR_IMPORT_S3_ENDPOINT/),
+    ])
+    expect(problemsOf({ ...s3, KANTOR_IMPORT_S3: 's3://photos/../x' })).toEqual([
+      expect.stringMatching(/^KANTOR_IMPORT_S3: must be/),
+    ])
   })
 
   test('E1: no problem shows the value of a secret', () => {

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net'
 import { isAbsolute, resolve } from 'node:path'
-import { nearest } from '@kantor/contracts'
+import { nearest, parseBucketPlace } from '@kantor/contracts'
 import { z } from 'zod'
 import { crashPoints, parseCrashAt } from './crash-point.js'
 import { findExposures, risks } from './exposures.js'
+import { type ImportService, importServiceOf } from './import-service.js'
 
 const scheme = (...allowed: string[]) =>
   z.string().refine((value) => allowed.some((name) => value.startsWith(`${name}://`)) && URL.canParse(value), {
@@ -72,6 +73,18 @@ const variables = z.object({
       error: 'must be absolute paths, with commas between',
     })
     .default([]),
+  // The same of buckets; a service of its own only where they are not beside the object store.
+  KANTOR_IMPORT_S3: z
+    .string()
+    .transform((places) => places.split(',').map((place) => place.trim()))
+    .refine((places) => places.every((place) => parseBucketPlace(place) !== null), {
+      error: 'must be s3://bucket or s3://bucket/prefix, with commas between',
+    })
+    .default([]),
+  KANTOR_IMPORT_S3_ENDPOINT: scheme('http', 'https').optional(),
+  KANTOR_IMPORT_S3_REGION: z.string().default('us-east-1'),
+  KANTOR_IMPORT_S3_ACCESS_KEY_ID: z.string().optional(),
+  KANTOR_IMPORT_S3_SECRET_ACCESS_KEY: z.string().optional(),
   KANTOR_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   KANTOR_DEVICE: oneOf(['cpu', 'gpu']).default('cpu'),
   KANTOR_SLOTS: whole(1, 64).default(1),
@@ -93,6 +106,12 @@ const variables = z.object({
     })
     .optional(),
 })
+
+/** What a service of objects needs, all of it or nothing. */
+const servicesOfS3 = [
+  ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
+  ['KANTOR_IMPORT_S3_ENDPOINT', 'KANTOR_IMPORT_S3_ACCESS_KEY_ID', 'KANTOR_IMPORT_S3_SECRET_ACCESS_KEY'],
+]
 
 /** Read by tests, and by the set-up scripts before any package is built; listed here so that they are not taken for typing errors. */
 const readElsewhere = [
@@ -131,6 +150,13 @@ const meanings: Partial<Record<keyof typeof variables.shape, string>> = {
     'a job that is estimated to need more is refused, as long as no worker has told what its device has; GiB',
   KANTOR_IMPORT_MIB: 'mebibytes of a job’s archive or of an uploaded dataset, 1 to 1 048 576',
   KANTOR_IMPORT_ROOTS: 'folders of the API’s machine from which datasets may be imported, with commas between',
+  KANTOR_IMPORT_S3:
+    'buckets, or prefixes in them, from which datasets may be imported: s3://bucket/prefix, with commas between',
+  KANTOR_IMPORT_S3_ENDPOINT:
+    'where those buckets are; without it they are beside the object store’s. With both credentials, or none',
+  KANTOR_IMPORT_S3_REGION: 'of those buckets',
+  KANTOR_IMPORT_S3_ACCESS_KEY_ID: 'to read them',
+  KANTOR_IMPORT_S3_SECRET_ACCESS_KEY: 'to read them',
   KANTOR_LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent',
   KANTOR_DEVICE: 'cpu or gpu: what a worker trains on; it ends when there is no GPU and one is asked for',
   KANTOR_SLOTS: 'jobs that a worker trains at once, 1 to 64; one per GPU',
@@ -159,6 +185,8 @@ const secrets = new Set([
   'REDIS_URL',
   'S3_ACCESS_KEY_ID',
   'S3_SECRET_ACCESS_KEY',
+  'KANTOR_IMPORT_S3_ACCESS_KEY_ID',
+  'KANTOR_IMPORT_S3_SECRET_ACCESS_KEY',
   'KANTOR_API_KEY',
   'OTEL_EXPORTER_OTLP_HEADERS',
 ])
@@ -191,6 +219,10 @@ export interface Env {
   rateLimit: number
   /** Absolute; below them lies what may be imported. */
   importRoots: string[]
+  /** `s3://bucket/prefix`: below them lies what else may be imported. */
+  importPlaces: string[]
+  /** Absent: no bucket can be read. */
+  importService?: ImportService
   /** That an entry of the audit log is kept. */
   auditDays: number
   /** Webhooks may lead to this host and into private networks. */
@@ -260,11 +292,18 @@ export function loadEnv(source: NodeJS.ProcessEnv = process.env, service?: Servi
     problems.push(`${name}: ${issue.message}${secrets.has(name) ? '' : ` (it is ${JSON.stringify(given[name])})`}`)
   }
 
-  const bucketParts = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']
-  const set = bucketParts.filter((name) => given[name])
-  if (set.length > 0 && set.length < bucketParts.length)
-    for (const name of bucketParts.filter((part) => !given[part]))
-      problems.push(`${name}: is missing; ${set.join(', ')} ${set.length > 1 ? 'are' : 'is'} set and S3 needs all four`)
+  for (const parts of servicesOfS3) {
+    const set = parts.filter((name) => given[name])
+    if (set.length > 0 && set.length < parts.length)
+      for (const name of parts.filter((part) => !given[part]))
+        problems.push(
+          `${name}: is missing; ${set.join(', ')} ${set.length > 1 ? 'are' : 'is'} set and S3 needs all ${parts.length}`,
+        )
+  }
+  if (given['KANTOR_IMPORT_S3'] && !given['KANTOR_IMPORT_S3_ENDPOINT'] && !given['S3_ENDPOINT'])
+    problems.push(
+      'KANTOR_IMPORT_S3: says which buckets, and nothing says where they are; set KANTOR_IMPORT_S3_ENDPOINT and credentials for it',
+    )
 
   if (given['KANTOR_BULL_BOARD'] === 'on' && !given['KANTOR_ADMIN_PORT'])
     problems.push('KANTOR_BULL_BOARD: is served on KANTOR_ADMIN_PORT; set that too')
@@ -291,6 +330,7 @@ const exposuresOf = (given: NodeJS.ProcessEnv, { listens }: Pick<ServiceNeeds, '
   })
 
 function typed(data: z.infer<typeof variables>): Env {
+  const importService = importServiceOf(data)
   return {
     ...(data.DATABASE_URL && { databaseUrl: data.DATABASE_URL }),
     ...(data.REDIS_URL && { redisUrl: data.REDIS_URL }),
@@ -311,6 +351,8 @@ function typed(data: z.infer<typeof variables>): Env {
     rateLimit: data.KANTOR_RATE_LIMIT,
     memoryBytes: data.KANTOR_MEMORY_GIB * 2 ** 30,
     importRoots: data.KANTOR_IMPORT_ROOTS.map((path) => resolve(path)),
+    importPlaces: data.KANTOR_IMPORT_S3,
+    ...(importService && { importService }),
     auditDays: data.KANTOR_AUDIT_DAYS,
     webhookPrivate: data.KANTOR_WEBHOOK_PRIVATE === 'on',
     importMebibytes: data.KANTOR_IMPORT_MIB,

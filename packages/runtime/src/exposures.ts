@@ -64,12 +64,13 @@ export function findExposures({ given, listensOn, isBehindProxy }: ExposureQuest
     if (redis.password === '') weak('REDIS_URL', `${redis.hostname} asks for no password; give it one (requirepass)`)
     else judge('REDIS_URL', decodeURIComponent(redis.password))
   }
-  const store = remote(given['S3_ENDPOINT'], /^https?:$/)
-  if (store) {
+  for (const service of ['S3', 'KANTOR_IMPORT_S3']) {
+    const store = remote(given[`${service}_ENDPOINT`], /^https?:$/)
+    if (!store) continue
     if (store.protocol !== 'https:')
-      plaintext('S3_ENDPOINT', `${store.hostname} is reached without TLS; write https://`)
-    const secret = given['S3_SECRET_ACCESS_KEY']
-    if (secret) judge('S3_SECRET_ACCESS_KEY', secret)
+      plaintext(`${service}_ENDPOINT`, `${store.hostname} is reached without TLS; write https://`)
+    const secret = given[`${service}_SECRET_ACCESS_KEY`]
+    if (secret) judge(`${service}_SECRET_ACCESS_KEY`, secret)
   }
   const collector = given['OTEL_EXPORTER_OTLP_HEADERS'] && remote(given['OTEL_EXPORTER_OTLP_ENDPOINT'], /^http:$/)
   if (collector)

@@ -24,7 +24,7 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** No answer, a server error or throttling. */
-function retriable(error: unknown): boolean {
+export function retriable(error: unknown): boolean {
   const status = statusOf(error)
   return status === undefined || status >= 500 || status === 429 || status === 408
 }
@@ -76,13 +76,17 @@ async function createBucket(client: S3Client, place: Place) {
   }
 }
 
+const ourPermissions =
+  's3:ListBucket on it, and s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on its objects'
+
 /** The answer to a HEAD has no body, and so no reason: ask something that has one. */
 async function refused(client: S3Client, place: Place, first: unknown): Promise<AppError> {
   const why = await client.send(new ListObjectsV2Command({ Bucket: place.bucket, MaxKeys: 1 })).then(
     () => first,
     (error: unknown) => error,
   )
-  const reason = refusalOf(why, statusOf(why), place.bucket) ?? refusalOf(first, statusOf(first), place.bucket)
+  const asked = { bucket: place.bucket, variables: 'S3', permissions: ourPermissions }
+  const reason = refusalOf(why, statusOf(why), asked) ?? refusalOf(first, statusOf(first), asked)
   if (reason === undefined) return unavailable(place, why)
   return new AppError('dependency-unavailable', `the object store at ${place.endpoint} ${reason}`, { cause: why })
 }

@@ -6,37 +6,22 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3'
 import { type Content, chunksOf, measure, noSuchObject, otherContent, wrongHash } from './content.js'
 import { checkKey } from './object-key.js'
 import type { ListedObject, ObjectBody, ObjectStore, PutOptions } from './object-store.js'
+import { createS3Client, type S3Service } from './s3-client.js'
 import { ensureBucket, pause, hasConditionalWrites, statusOf, unavailable } from './s3-server.js'
 import { abortUploads, goesInParts, upload } from './s3-upload.js'
 
-export interface S3Options {
-  endpoint: string
+export interface S3Options extends S3Service {
   bucket: string
-  region: string
-  accessKeyId: string
-  secretAccessKey: string
 }
 
 /** Creates the bucket when it is missing. Rejects with AppError `dependency-unavailable` that names what is wrong. */
 export async function openS3Store(options: S3Options, warn: (message: string) => void): Promise<ObjectStore> {
-  const client = new S3Client({
-    endpoint: options.endpoint,
-    region: options.region,
-    credentials: { accessKeyId: options.accessKeyId, secretAccessKey: options.secretAccessKey },
-    // Buckets as host names need DNS that a self-hosted server rarely has.
-    forcePathStyle: true,
-    // The default sends checksums as trailers, which several servers store as part of the object; we send our own sha256.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 4,
-    // Idle limits, not total ones: a large checkpoint may take minutes.
-    requestHandler: { connectionTimeout: 5000, socketTimeout: 20_000 },
-  })
+  const client = createS3Client(options)
   try {
     await ensureBucket(client, options)
     const conditional = await hasConditionalWrites(client, options)
