@@ -6,7 +6,7 @@ import { AppError, type DatasetFormat } from '@kantor/contracts'
 import { isLmdb } from './read-lmdb.js'
 import type { DatasetSource } from './source.js'
 
-interface Wish {
+export interface Wish {
   /** Default: what is there says it. */
   format?: DatasetFormat | undefined
   /** Of images in files. */

@@ -4,6 +4,7 @@ import { openFolder } from './folder.js'
 import { openIdx } from './idx.js'
 import { openLmdb } from './lmdb.js'
 import { openMnist } from './mnist.js'
+import { openObjects } from './objects.js'
 import type { DatasetSource, OpenSource, SourceContext } from './source.js'
 import { openTar } from './tar.js'
 import { openZip } from './zip.js'
@@ -19,6 +20,7 @@ const openers: { [K in Kind]: Open<K> } = {
   zip: openZip,
   tar: openTar,
   lmdb: openLmdb,
+  objects: openObjects,
   'cifar-10': openCifar,
   'cifar-100': openCifar,
 }

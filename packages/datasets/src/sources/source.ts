@@ -18,6 +18,8 @@ export type DatasetSource =
   | { kind: 'cifar-10' | 'cifar-100'; path: string; split?: 'train' | 'test' }
   /** An LMDB database of image files by name, as LSUN's are: its directory, or the `data.mdb` in it. */
   | { kind: 'lmdb'; path: string; channels?: 1 | 3 }
+  /** Image files of a bucket, as `fetchObjects` left them in a directory; read as the folder that they are there. */
+  | { kind: 'objects'; directory: string; place: string; channels?: 1 | 3 }
 
 export interface SourceImage {
   /** Pixels when the source is raw, else the file as it was found. */
@@ -58,6 +60,8 @@ export interface SourceContext {
   log: SourceLog
   /** A directory of its own, removed by the caller. */
   scratch: string
+  /** Told while a source works through bytes before its first image. */
+  onBytes?: () => void
 }
 
 /** What a source says while it is read. */

@@ -4,13 +4,8 @@ import { readTar } from '@kantor/archives'
 import { archiveLimits, assertNotNested, chooseImages } from './archived-images.js'
 import { existingFile } from './existing-file.js'
 import { isImageName, labelsOf, openImageFiles } from './image-files.js'
+import { readSlice, type Slice } from './slices.js'
 import type { DatasetSource, OpenSource, SourceContext } from './source.js'
-
-interface Slice {
-  name: string
-  start: number
-  length: number
-}
 
 /**
  * A tar file of images, plain or gzipped, read as the folder that it holds. A tar file has no index and cannot be read in order of names, so its
@@ -18,11 +13,11 @@ interface Slice {
  */
 export async function openTar(
   { file, channels }: Extract<DatasetSource, { kind: 'tar' }>,
-  { log, scratch }: SourceContext,
+  { log, scratch, onBytes }: SourceContext,
 ): Promise<OpenSource> {
   await existingFile(file)
   const spool = join(scratch, 'tar-images.bin')
-  const { images, numIgnored } = chooseImages(await spoolImages(file, spool))
+  const { images, numIgnored } = chooseImages(await spoolImages(file, spool, onBytes))
   if (numIgnored > 0) log.info(`ignored ${numIgnored} entries that are hidden or not .jpg, .jpeg, .png or .webp`)
   return openImageFiles(
     {
@@ -35,13 +30,14 @@ export async function openTar(
   )
 }
 
-async function spoolImages(file: string, spool: string): Promise<Slice[]> {
+async function spoolImages(file: string, spool: string, onBytes: SourceContext['onBytes']): Promise<Slice[]> {
   const out = await open(spool, 'w')
   try {
     const slices: Slice[] = []
     let end = 0
     for await (const { name, chunks } of readTar(file, archiveLimits)) {
       assertNotNested(name)
+      onBytes?.()
       const start = end
       if (isImageName(name))
         for await (const chunk of chunks) {
@@ -53,16 +49,5 @@ async function spoolImages(file: string, spool: string): Promise<Slice[]> {
     return slices
   } finally {
     await out.close()
-  }
-}
-
-async function readSlice(spool: string, { start, length }: Slice): Promise<Uint8Array> {
-  const handle = await open(spool)
-  try {
-    const bytes = new Uint8Array(length)
-    if (length > 0) await handle.read(bytes, 0, length, start)
-    return bytes
-  } finally {
-    await handle.close()
   }
 }
