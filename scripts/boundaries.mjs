@@ -25,8 +25,8 @@ const rules = {
 }
 /** Narrower doors: only these folders may import those packages. */
 const doors = {
-  // A process of its own, which is the API's only contact with what strangers made.
-  api: { datasets: /^apps\/api\/src\/imports\/child\.ts$/ },
+  // Where imports are brought in, decoded in a process of their own, and stored.
+  api: { datasets: /^apps\/api\/src\/imports\// },
   worker: { engine: /^apps\/worker\/src\/trainer\//, training: /^apps\/worker\/src\/trainer\// },
   // Loaded lazily, so that the CLI starts without TensorFlow: only `import()`.
   cli: { engine: 'lazy', training: 'lazy' },

@@ -1,10 +1,12 @@
 // Datasets that come over the API; how each form of source is read is tested where it is read.
+import { createHash } from 'node:crypto'
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { DatasetDetail, DatasetImport, Problem } from '@kantor/contracts'
 import { claimImport, requeueImports } from '@kantor/db'
-import { createLogger } from '@kantor/runtime'
+import { createLogger, type ImportService } from '@kantor/runtime'
+import { type ObjectStore, openStore } from '@kantor/storage'
 import { type MadeEntry, type Services, startServices, zipBytes } from '@kantor/testing'
 import { aBody, openRig, replyOf, type Rig } from '../tests/rig.js'
 import { importNext } from './imports/importer.js'
@@ -14,24 +16,24 @@ const png = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==',
   'base64',
 )
+/** Of buckets. */
+const open = { importPlaces: ['s3://open', 's3://shared/photos', 's3://no-such-bucket'], importMebibytes: 1 }
 let services: Services
 let rig: Rig
 let root: string
 
 beforeAll(async () => {
-  services = await startServices({ redis: false, s3: false })
+  services = await startServices({ redis: false })
   root = join(services.directory, 'open')
   await mkdir(join(root, 'photos', 'cat'), { recursive: true })
   await mkdir(join(root, 'empty'))
   for (const i of [0, 1, 2]) await writeFile(join(root, 'photos', 'cat', `${i}.png`), png)
   await writeFile(join(services.directory, 'secret.png'), png)
   await symlink(services.directory, join(root, 'out'))
-  // For the importing process, which works from the environment.
-  process.env['KANTOR_DATA_DIR'] = services.directory
   rig = await openRig({
     databaseUrl: services.databaseUrl,
     directory: services.directory,
-    deps: { importRoots: [root], spoolDirectory: join(services.directory, 'uploads'), importMebibytes: 1 },
+    deps: { ...open, importRoots: [root], spoolDirectory: join(services.directory, 'uploads') },
   })
 })
 afterAll(async () => {
@@ -39,7 +41,7 @@ afterAll(async () => {
   await services?.stop()
 })
 
-const work = (signal = new AbortController().signal) =>
+const work = (signal = new AbortController().signal, service: Partial<ImportService> = {}) =>
   importNext(
     {
       db: rig.db,
@@ -47,6 +49,8 @@ const work = (signal = new AbortController().signal) =>
       log: createLogger({ logLevel: 'silent' }, 'test'),
       dataDir: services.directory,
       importRoots: [root],
+      ...open,
+      importService: { ...services.s3, variables: 'KANTOR_IMPORT_S3', ...service },
     },
     signal,
   )
@@ -104,7 +108,6 @@ describe('a folder on the API’s machine', () => {
     'file:///etc/passwd',
     '/proc/self/environ',
     '/etc/passwd',
-    's3://other-bucket/x',
     '../../',
     '..\\..\\',
     '%252e%252e',
@@ -138,6 +141,103 @@ describe('a folder on the API’s machine', () => {
     await closed.close()
 
     expect((answer.json() as Problem).errors).toMatchObject([{ code: 'dataset-ref-forbidden' }])
+  })
+})
+
+describe('a prefix of a bucket', () => {
+  const buckets: Record<string, ObjectStore> = {}
+  const put = (bucket: string, key: string, bytes: Buffer) =>
+    buckets[bucket]!.put(key, bytes, {
+      contentType: 'image/png',
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    })
+  beforeAll(async () => {
+    for (const bucket of ['open', 'shared', 'closed'])
+      buckets[bucket] = await openStore({ s3: { ...services.s3, bucket }, directory: '/nonexistent' })
+  })
+  afterAll(() => Promise.all(Object.values(buckets).map((bucket) => bucket.close())))
+
+  test('is the same version as its folder, its archive there and its archive uploaded', async () => {
+    const names = ['cat/0.png', 'cat/1.png', 'dog/x.png', 'readme.txt']
+    for (const name of names) {
+      await mkdir(join(root, 'pair', dirname(name)), { recursive: true })
+      await writeFile(join(root, 'pair', name), png)
+      await put('shared', `photos/pair/${name}`, png)
+    }
+    await put('shared', 'photos/pair-else/y.png', png)
+    const zip = zipBytes(names.map((name) => ({ name, bytes: png })))
+    await put('open', 'pair.zip', zip)
+
+    const asked = [
+      await importFrom('pair', 's3://shared/photos/pair'),
+      await importFrom('pair', join(root, 'pair')),
+      await importFrom('pair', 's3://open/pair.zip'),
+    ].map((answer) => replyOf('importDataset', answer) as DatasetImport)
+    asked.push(replyOf('uploadDataset', await upload('pair', zip)) as DatasetImport)
+    while (await work());
+
+    const done = await Promise.all(asked.map(read))
+    expect(done[0]).toMatchObject({ state: 'succeeded', numImages: 3, from: 's3://shared/photos/pair' })
+    expect(done).toEqual(done.map(() => expect.objectContaining({ state: 'succeeded', version: done[0]!.version })))
+    const found = replyOf('getDataset', await rig.ask({ url: '/datasets/pair' })) as DatasetDetail
+    expect(found).toMatchObject({ labels: ['cat', 'dog'], source: 's3://shared/photos/pair' })
+  })
+
+  test.each([
+    's3://closed/x',
+    's3://nowhere/x',
+    's3://open-else/x',
+    's3://shared',
+    's3://shared/photos-of-others/x',
+    's3://shared/photos/../x',
+    's3://open//x',
+    's3://key:secret@open/x',
+    's3://open.evil.example/x',
+    's3://OPEN/x',
+    'S3://open/x',
+  ])('D1: %j is forbidden, whether it is there or not', async (from) => {
+    const answer = await importFrom('pair', from)
+
+    expect(answer.statusCode).toBe(422)
+    expect((answer.json() as Problem).errors).toMatchObject([{ pointer: '/from', code: 'dataset-ref-forbidden' }])
+  })
+
+  test('is not read where no prefix is open, with one answer for what is there and what is not', async () => {
+    const { databaseUrl, directory } = services
+    const closed = await openRig({ databaseUrl, directory })
+    const ask = (from: string) => closed.ask({ method: 'POST', url: '/datasets', payload: { id: 'x', from } })
+    const answers = [await ask('s3://open/pair.zip'), await ask('s3://nowhere/pair.zip')].map((answer) => answer.json())
+    await closed.close()
+
+    const [first, second] = answers as [Problem, Problem]
+    expect(first.errors).toMatchObject([{ pointer: '/from', hint: expect.stringContaining('KANTOR_IMPORT_S3') }])
+    expect(second.errors).toEqual(first.errors)
+  })
+
+  test.each<[string, string, Partial<ImportService>, string, RegExp]>([
+    ['holds nothing', 's3://open/nothing', {}, 'dataset-unavailable', /^nothing lies at s3:\/\/open\/nothing/],
+    [
+      'is in no bucket',
+      's3://no-such-bucket',
+      {},
+      'dataset-unavailable',
+      /KANTOR_IMPORT_S3_ENDPOINT names has no bucket/,
+    ],
+    ['does not answer', 's3://open', { endpoint: 'http://127.0.0.1:9' }, 'dataset-unavailable', /does not answer/],
+    ['holds too much', 's3://open/large', {}, 'archive-too-large', /KANTOR_IMPORT_MIB/],
+    ['is no set of images', 's3://open/notes', {}, 'dataset-invalid', /neither a folder nor a ZIP/],
+  ])('D3, D5, D6: that %s fails, once, with what to do and no secret', async (_, from, service, code, detail) => {
+    await put('open', 'large/x.png', Buffer.alloc(2 ** 20 + 1))
+    await put('open', 'notes', Buffer.from('dear diary'))
+    const asked = replyOf('importDataset', await importFrom('bad', from)) as DatasetImport
+    const secret = { accessKeyId: 'canary-id', secretAccessKey: 'canary-secret' }
+    await work(undefined, { ...secret, ...service })
+
+    const failed = await read(asked)
+    expect(failed).toMatchObject({ state: 'failed', attempt: 1, problem: { code, status: 422 } })
+    expect(failed.problem!.detail).toMatch(detail)
+    expect(failed.problem!.detail).not.toMatch(/canary|127\.0\.0\.1/)
+    expect(await readdir(join(services.directory, 'imports'))).toEqual([])
   })
 })
 

@@ -34,6 +34,8 @@ export interface ApiDeps {
   allowPrivateWebhooks?: boolean
   /** Folders below which lies what may be imported; none: nothing. */
   importRoots?: readonly string[]
+  /** The same in buckets: `s3://bucket/prefix`. */
+  importPlaces?: readonly string[]
   /** For a body to arrive, or for any part of a file. */
   bodyTimeoutMs?: number
   /** True from the moment the process wants to end: /readyz says so, new requests are refused. */

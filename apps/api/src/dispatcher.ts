@@ -13,6 +13,7 @@ import { crashpoint, type Logger, type Tracing } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
 import { collectGarbage } from './collect-garbage.js'
 import { type ImporterDeps, importNext } from './imports/importer.js'
+import { hasNamespaces } from './imports/sandbox.js'
 import { reconcileOnce } from './reconciler.js'
 import { Bell, repeat } from './repeat.js'
 import { deliverOnce } from './webhooks/deliver.js'
@@ -27,10 +28,10 @@ export interface Dispatcher {
 export interface DispatcherOptions {
   db: Database
   queue: Pick<TicketQueue, 'enqueue'>
-  store: Pick<ObjectStore, 'get' | 'list' | 'remove' | 'removeUnfinished'>
+  store: Omit<ObjectStore, 'ping' | 'close'>
   log: Logger
   /** Where imports work and what they may read; without it none is worked on. */
-  imports?: Pick<ImporterDeps, 'dataDir' | 'importRoots'>
+  imports?: Omit<ImporterDeps, 'db' | 'store' | 'log'>
   tracing?: Tracing | undefined
   /** Milliseconds between looks at the table. */
   drawEveryMs?: number
@@ -92,6 +93,8 @@ async function dispatch(options: DispatcherOptions, bell: Bell, signal: AbortSig
   // Of a leader that is gone.
   const requeued = imports ? await requeueImports(db) : 0
   if (requeued > 0) log.warn({ requeued }, 'imports were under way when their leader ended; they start again')
+  if (imports && !(await hasNamespaces()))
+    log.warn('this system gives no namespaces: what decodes images of strangers has a network and sees our processes')
   // Drawn tickets that the queue did not take yet: drawn once, they would not be drawn again for 20 s.
   let undelivered: DrawnTicket[] = []
   const drawing = repeat(

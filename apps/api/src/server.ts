@@ -71,7 +71,7 @@ const store = await waitFor(
 const tracing = await openTracing(env, 'kantor-api')
 
 let isShuttingDown = false
-const imports = { dataDir: env.dataDir, importRoots: env.importRoots }
+const { dataDir, importRoots, importPlaces, importMebibytes } = env
 const dispatcher = startDispatcher({
   db,
   queue,
@@ -80,7 +80,7 @@ const dispatcher = startDispatcher({
   tracing,
   auditDays: env.auditDays,
   allowPrivateWebhooks: env.webhookPrivate,
-  imports,
+  imports: { dataDir, importRoots, importPlaces, importMebibytes, importService: env.importService },
 })
 const metrics = createMetrics({ db, queue })
 const deps: ApiDeps = {
@@ -96,8 +96,9 @@ const deps: ApiDeps = {
   memoryCeiling: env.memoryBytes,
   allowPrivateWebhooks: env.webhookPrivate,
   spoolDirectory: join(env.dataDir, 'spool-api'),
-  importRoots: env.importRoots,
-  importMebibytes: env.importMebibytes,
+  importRoots,
+  importPlaces,
+  importMebibytes,
   dashboardDirectory: join(repoRoot(), 'apps/dashboard/dist'),
   isShuttingDown: () => isShuttingDown,
   tracing,

@@ -12,7 +12,7 @@ import { registerDataset } from './datasets.js'
 
 /** What an import reads. */
 export interface ImportSource {
-  /** Absolute, real and allowed when it was asked for. */
+  /** Absolute, real and allowed when it was asked for; or `s3://bucket/prefix`. */
   path?: string | undefined
   /** Of the object that an upload became. */
   key?: string | undefined

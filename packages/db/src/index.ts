@@ -25,6 +25,7 @@ export {
   finishImport,
   getImport,
   type ImportEnd,
+  type ImportSource,
   listImports,
   newImportId,
   noteImport,

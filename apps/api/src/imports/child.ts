@@ -1,9 +1,8 @@
-// The importing process: the only part of the API that decodes what strangers made. It knows the object store and no database.
-import { join } from 'node:path'
+// The importing process: the only part of the API that decodes what strangers made. It has no secrets, no network and no store; `sandbox.ts`
+// says what it can reach.
 import { AppError } from '@kantor/contracts'
-import { importDataset, sourceAt } from '@kantor/datasets'
-import { loadEnv, whenParentIsGone } from '@kantor/runtime'
-import { openStore } from '@kantor/storage'
+import { fetchedSource, spoolDataset } from '@kantor/datasets'
+import { whenParentIsGone } from '@kantor/runtime'
 import type { FromImport, StartImport } from './protocol.js'
 
 const TELL_MS = 500
@@ -11,9 +10,7 @@ const TELL_MS = 500
 whenParentIsGone(() => process.exit(1))
 process.once('message', (start) => void run(start as StartImport))
 
-async function run({ datasetId, path, format, channels, scratch }: StartImport): Promise<void> {
-  const env = loadEnv()
-  const store = await openStore({ directory: join(env.dataDir, 'objects'), s3: env.s3 })
+async function run({ source: fetched, format, channels, scratch }: StartImport): Promise<void> {
   let told = performance.now()
   const onProgress = (numImages: number) => {
     if (performance.now() - told < TELL_MS) return
@@ -21,16 +18,12 @@ async function run({ datasetId, path, format, channels, scratch }: StartImport):
     tell({ type: 'progress', numImages })
   }
   try {
-    const source = await sourceAt(path, { format, channels })
-    tell({
-      type: 'done',
-      dataset: await importDataset({ id: datasetId, source, store, scratchDir: scratch, onProgress }),
-    })
+    const source = await fetchedSource(fetched, { format, channels })
+    tell({ type: 'done', spooled: await spoolDataset({ source, directory: scratch, onProgress }) })
   } catch (error) {
     if (!(error instanceof AppError) || error.status >= 500) throw error
     tell({ type: 'refused', code: error.code, detail: error.detail })
   } finally {
-    await store.close()
     process.disconnect()
   }
 }

@@ -1,33 +1,27 @@
 // Imports that were asked for, one at a time, by the leading instance: each in a process of its own, which a bomb may kill.
-import { fork } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { setPriority } from 'node:os'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { AppError, errorCatalogue, type ErrorCode } from '@kantor/contracts'
 import { claimImport, type ClaimedImport, type Database, finishImport, type ImportEnd, noteImport } from '@kantor/db'
+import { keepDataset } from '@kantor/datasets'
 import type { Logger } from '@kantor/runtime'
 import type { ObjectStore } from '@kantor/storage'
-import { allowedPath } from './allowed-path.js'
-import type { FromImport, StartImport } from './protocol.js'
+import { bring, type BringingDeps } from './bring.js'
+import { runSandboxed } from './run-sandboxed.js'
 
 /** Works from `src` (tests) and from `dist`: the process always runs compiled code. */
 const program = fileURLToPath(new URL('../../dist/imports/child.js', import.meta.url))
 /** Deaths of the process before the source is blamed. */
 const MAX_ATTEMPTS = 3
-const NICENESS = 10
-/** What the process may see of our environment: the way to the objects, and no other secret. */
-const allowed = /^(PATH|HOME|LANG|LC_[A-Z]+|TZ|TMPDIR|S3_[A-Z_]+|KANTOR_DATA_DIR)$/
-
-export interface ImporterDeps {
+/** Twenty names of bad files, each as long as a name may be, are cut. */
+const MAX_DETAIL = 20_000
+export interface ImporterDeps extends BringingDeps {
   db: Database
-  store: Pick<ObjectStore, 'get' | 'remove'>
+  store: Pick<ObjectStore, 'get' | 'getBytes' | 'put' | 'head' | 'remove'>
   log: Logger
   /** Scratch is below it. */
   dataDir: string
-  importRoots: readonly string[]
 }
 
 /** Takes the oldest import and works on it to its end. False when there is none. When `signal` aborts it is handed back. */
@@ -44,7 +38,7 @@ export async function importNext(deps: ImporterDeps, signal: AbortSignal): Promi
       await finishImport(deps.db, claim, { to: 'queued' })
       throw error
     }
-    end = failed(error, claim, log)
+    end = signal.aborted ? { to: 'queued' } : failed(error, claim, log)
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
@@ -65,52 +59,21 @@ async function work(
   scratch: string,
   signal: AbortSignal,
 ): Promise<ImportEnd> {
-  const { key, path: asked, format, channels } = claim.source
-  // Once more: links may have been laid since it was asked for.
-  const path = asked === undefined ? join(scratch, 'upload') : await allowedPath(asked, deps.importRoots)
-  if (key !== undefined) await pipeline(await deps.store.get(key), createWriteStream(path))
-  const start: StartImport = { datasetId: claim.datasetId, path, format, channels, scratch }
-  return runChild(start, signal, (numImages) => void noteImport(deps.db, claim, numImages).catch(() => {}))
-}
-
-function runChild(
-  start: StartImport,
-  signal: AbortSignal,
-  onProgress: (numImages: number) => void,
-): Promise<ImportEnd> {
-  return new Promise((resolve, reject) => {
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => allowed.test(name)))
-    const child = fork(program, {
-      env,
-      execArgv: [],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      serialization: 'advanced',
-    })
-    let lastWords = ''
-    let end: ImportEnd | undefined
-    const stop = () => {
-      end ??= { to: 'queued' }
-      child.kill('SIGKILL')
-    }
-    signal.addEventListener('abort', stop, { once: true })
-    if (signal.aborted) stop()
-    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (lastWords = (lastWords + chunk).slice(-2000)))
-    child.on('message', (raw) => {
-      const message = raw as FromImport
-      if (message.type === 'progress') onProgress(message.numImages)
-      else if (message.type === 'done') end = { to: 'succeeded', dataset: message.dataset }
-      else end = { to: 'failed', problem: problemOf(message.code, message.detail) }
-    })
-    child.once('error', reject)
-    // 'close' comes after the last message.
-    child.once('close', (code, died) => {
-      signal.removeEventListener('abort', stop)
-      if (end) resolve(end)
-      else reject(new Error(`the importing process ended with ${died ?? code}: ${lastWords.trim()}`))
-    })
-    if (child.pid !== undefined) setPriority(child.pid, NICENESS)
-    child.send(start, () => {})
+  const { format, channels } = claim.source
+  const source = await bring(deps, claim.source, scratch, signal)
+  const outcome = await runSandboxed({
+    program,
+    start: { source, format, channels, scratch },
+    readable: 'path' in source ? [source.path] : [],
+    signal,
+    onProgress: (numImages) => void noteImport(deps.db, claim, numImages).catch(() => {}),
   })
+  if (outcome === null) return { to: 'queued' }
+  if ('code' in outcome) return { to: 'failed', problem: problemOf(outcome.code, outcome.detail.slice(0, MAX_DETAIL)) }
+  const { datasetId: id, source: asked } = claim
+  const dataset = await keepDataset({ id, spooled: outcome.spooled, directory: scratch, store: deps.store })
+  // A file that was fetched lies under a name that says nothing.
+  return { to: 'succeeded', dataset: asked.path?.startsWith('s3://') ? { ...dataset, source: asked.path } : dataset }
 }
 
 /** A source that kills the process three times is at fault itself. */

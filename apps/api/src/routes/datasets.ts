@@ -10,14 +10,15 @@ import {
 } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.js'
-import { allowedPath } from '../imports/allowed-path.js'
+import { allowedSource } from '../imports/allowed-source.js'
 import { register } from '../register.js'
 import { sendObject } from '../send-object.js'
 
-export function datasetRoutes(app: FastifyInstance, { db, store, importRoots = [] }: ApiDeps): void {
+export function datasetRoutes(app: FastifyInstance, { db, store, importRoots = [], importPlaces = [] }: ApiDeps): void {
   register(app, 'listDatasets', async () => ({ items: await listDatasets(db) }))
   register(app, 'importDataset', async ({ body: { id, from, format, channels }, db: joined, reply }) => {
-    const path = await allowedPath(from, importRoots)
+    const found = await allowedSource(from, { importRoots, importPlaces })
+    const path = 'path' in found ? found.path : from
     const made = await createImport(joined, { datasetId: id, source: { path, format, channels } })
     reply.header('location', `/imports/${made.id}`)
     return made
