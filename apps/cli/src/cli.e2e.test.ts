@@ -59,6 +59,7 @@ describe('misuse', () => {
     ['an unknown state', ['job', 'list', '--state', 'runing'], /States are: queued/],
     ['an address without scheme', ['--url', '127.0.0.1:1', 'job', 'list'], /http:\/\//],
     ['no source for a dataset', ['dataset', 'import', 'mine'], /give one source/],
+    ['no place in a bucket', ['dataset', 'import', 'mine', 's3://photos/../x'], /write s3:\/\/bucket/],
     ['a sweep of nothing', ['sweep', 'submit', '--set', 'dataset=mnist'], /nothing is searched/],
     ['an empty stdin', ['job', 'submit', '-'], /stdin is empty/],
   ])('%s is said on stderr and ends with 2', async (_, args, message) => {

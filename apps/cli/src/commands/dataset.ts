@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs'
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type DatasetDetail, DatasetFormat, DatasetId, PointLaw } from '@kantor/contracts'
+import { type DatasetDetail, DatasetFormat, DatasetId, parseBucketPlace, PointLaw } from '@kantor/contracts'
 import type { DatasetSource } from '@kantor/datasets'
 import { Command, InvalidArgumentError } from 'commander'
 import { Failure } from '../failure.js'
@@ -35,7 +35,10 @@ function importCommand(): Command {
       'Import images under an id; needs the database (DATABASE_URL or a running local stack) and the object store',
     )
     .argument('<id>', 'lower case letters, digits and dashes', datasetId)
-    .argument('[path]', 'a folder, ZIP or tar file of images; CIFAR’s, LSUN’s or IDX files: what it is shows by itself')
+    .argument(
+      '[path]',
+      'a folder, ZIP or tar file of images; CIFAR’s, LSUN’s or IDX files: what it is shows by itself; here or at s3://bucket/prefix',
+    )
     .option('--format <name>', `with a path: one of ${DatasetFormat.options.join(', ')}, when it does not show`, format)
     .option('--folder <directory>', 'JPEG, PNG and WebP files; the first sub-folder is the label')
     .option(
@@ -53,20 +56,22 @@ function importCommand(): Command {
     )
     .option('--json', 'one JSON document on stdout')
     .action(async (id: string, path: string | undefined, flags: ImportFlags, command: Command) => {
-      const { importDataset, pointDataset, sourceAt } = await import('@kantor/datasets')
-      const { format: form, channels } = flags
-      const origin: Origin =
-        path === undefined ? originOf(flags) : { source: await sourceAt(resolve(path), { format: form, channels }) }
+      const { importDataset, pointDataset } = await import('@kantor/datasets')
+      const origin = path === undefined ? originOf(flags) : await originAt(path, flags)
       const env = settings(globalsOf(command))
       const { openDatabase, registerDataset } = await import('@kantor/db')
       const { openObjectStore } = await import('../stack/built-in-datasets.js')
+      const { importFromBucket } = await import('../stack/import-from-bucket.js')
       const db = await openDatabase(await databaseUrlFor(env))
       const store = await openObjectStore(env)
       try {
+        const options = { id, store, log: { info: note, warn: note } }
         const found =
-          'source' in origin
-            ? await importDataset({ id, source: origin.source, store, log: { info: note, warn: note } })
-            : pointDataset(id, origin.law)
+          'law' in origin
+            ? pointDataset(id, origin.law)
+            : 'source' in origin
+              ? await importDataset({ ...options, source: origin.source })
+              : await importFromBucket({ ...options, ...origin, env })
         const registered = await registerDataset(db, found)
         if (flags.json) return printJson(registered)
         note(`${registered.numImages} ${registered.law ? 'points' : 'images'} from ${registered.source}`)
@@ -78,8 +83,20 @@ function importCommand(): Command {
     })
 }
 
-/** Images that are imported, or a law that points are drawn from. */
-type Origin = { source: DatasetSource } | { law: PointLaw }
+/** Images that are imported, here or from a bucket, or a law that points are drawn from. */
+type Origin =
+  | { source: DatasetSource }
+  | { place: string; format: DatasetFormat | undefined; channels: 1 | 3 | undefined }
+  | { law: PointLaw }
+
+async function originAt(path: string, { format: form, channels }: ImportFlags): Promise<Origin> {
+  if (path.startsWith('s3://')) {
+    if (!parseBucketPlace(path)) throw new Failure('usage', `${path}: write s3://bucket or s3://bucket/prefix`)
+    return { place: path, format: form, channels }
+  }
+  const { sourceAt } = await import('@kantor/datasets')
+  return { source: await sourceAt(resolve(path), { format: form, channels }) }
+}
 
 function originOf({ folder, channels, idxImages, idxLabels, builtIn: name, points: law }: ImportFlags): Origin {
   const sources: (DatasetSource | undefined)[] = [
