@@ -116,10 +116,10 @@ describe('curves as text, and of many jobs', () => {
     ])
   })
 
-  test('a finished job may be kept by a browser for minutes, a live one never', async () => {
+  test('a finished job may be kept by a browser for minutes, a live one and what evaluations add never', async () => {
     const over = await claim(rig.db, await submit(rig))
     await markRunning(rig.db, over)
-    const look = () => rig.ask({ url: `/jobs/${over.jobId}/curve` })
+    const look = (query = '') => rig.ask({ url: `/jobs/${over.jobId}/curve${query}` })
     const before = await look()
     await finishAttempt(rig.db, over, { to: 'failed', reason: 'trainer_error' })
     const after = await look()
@@ -127,6 +127,8 @@ describe('curves as text, and of many jobs', () => {
     expect(before.headers['cache-control']).toBe('private, no-cache')
     expect(after.headers['cache-control']).toBe('private, max-age=300, immutable')
     expect(after.headers['etag']).not.toBe(before.headers['etag'])
+    const quality = await look('?metrics=w_estimate,metric.fid_random')
+    expect(quality.headers['cache-control']).toBe('private, no-cache')
   })
 
   test('many curves share a resolution; those that cannot be compared are refused with the keys that differ', async () => {

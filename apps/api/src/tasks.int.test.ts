@@ -275,6 +275,7 @@ describe('tasks', () => {
     ['state=asleep', 422, 'invalid-query'],
     ['kind=train', 422, 'invalid-query'],
     ['limit=0', 422, 'invalid-query'],
+    ['jobId=7', 422, 'invalid-query'],
     ['color=red', 422, 'invalid-query'],
     ['cursor=am9iOg', 400, 'invalid-cursor'],
   ])('a list by %s is refused', async (query, status, code) => {

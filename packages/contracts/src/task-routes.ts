@@ -48,6 +48,8 @@ export const taskRoutes = {
       state: list.pipe(z.array(TaskState)).optional(),
       /** One kind, or several with commas between. */
       kind: list.pipe(z.array(TaskKind)).optional(),
+      /** Those on checkpoints of this job. */
+      jobId: z.uuid().optional(),
       limit: wholeNumber(1, 200).default(50),
       cursor: z.string().max(200).optional(),
     }),

@@ -208,7 +208,7 @@ describe('cancel', () => {
 
 const ids = (page: { items: Task[] }) => page.items.map(({ id }) => id)
 
-test('the list is newest first, by state and kind, page by page', async () => {
+test('the list is newest first, by state, kind and job, page by page', async () => {
   const tasks = [await aTask(), await aTask(), await aTask()]
   await cancelTask(db, tasks[1]!.id)
 
@@ -217,5 +217,6 @@ test('the list is newest first, by state and kind, page by page', async () => {
   const rest = await listTasks(db, { limit: 2, cursor: first.nextCursor! })
   expect([ids(rest), rest.nextCursor]).toEqual([[tasks[0]!.id], null])
   expect(ids(await listTasks(db, { limit: 9, state: ['cancelled'], kind: ['verify'] }))).toEqual([tasks[1]!.id])
+  expect(ids(await listTasks(db, { limit: 9, jobId: tasks[2]!.jobId }))).toEqual([tasks[2]!.id])
   await expect(listTasks(db, { limit: 2, cursor: 'am9iOg' })).rejects.toMatchObject({ code: 'invalid-cursor' })
 })

@@ -105,17 +105,20 @@ export async function getTask(db: Database, id: string): Promise<Task | null> {
 export interface TaskFilter {
   state?: TaskState[] | undefined
   kind?: TaskKind[] | undefined
+  /** Of the checkpoints of this job. */
+  jobId?: string | undefined
 }
 
 /** Newest first. AppError `invalid-cursor` for a cursor of another list. */
 export async function listTasks(db: Database, options: PageQuery & TaskFilter): Promise<Page<Task>> {
-  const { state, kind, limit, cursor } = options
+  const { state, kind, jobId, limit, cursor } = options
   const rows = await query<TaskRow>(
     db,
     `SELECT ${taskColumns} FROM task WHERE ($1::text[] IS NULL OR state = ANY($1)) AND ($2::text[] IS NULL OR kind = ANY($2))
        AND ($3::uuid IS NULL OR id < $3)
+       AND ($5::uuid IS NULL OR checkpoint_id IN (SELECT id FROM checkpoint WHERE job_id = $5))
      ORDER BY id DESC LIMIT $4`,
-    [state ?? null, kind ?? null, cursor === undefined ? null : readTaskCursor(cursor), limit + 1],
+    [state ?? null, kind ?? null, cursor === undefined ? null : readTaskCursor(cursor), limit + 1, jobId ?? null],
   )
   return toPage(rows, limit, toTask, (row) => taskCursor(row.id))
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { CurveQuery } from '@kantor/contracts'
+import { type CurveQuery, isMetricSeries } from '@kantor/contracts'
 import { curveVersion, readCurve } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
 import { toCurveParquet } from '../curve-parquet.js'
@@ -9,7 +9,7 @@ import { register } from '../register.js'
 
 /**
  * Of a job that is over nothing changes but its marks, when a checkpoint is found damaged or its record is deleted: a copy is good for five
- * minutes without asking.
+ * minutes without asking. Not so where quality metrics are asked for: its checkpoints can be evaluated at any time.
  */
 const FINISHED = 'private, max-age=300, immutable'
 const LIVE = 'private, no-cache'
@@ -22,7 +22,7 @@ export function curveRoutes(app: FastifyInstance, { db }: ApiDeps): void {
     const describe = ({ seq, complete }: { seq: number; complete: boolean }) =>
       reply
         .header('etag', entityTag(params.id, { seq, complete }, query))
-        .header('cache-control', complete ? FINISHED : LIVE)
+        .header('cache-control', complete && !query.metrics.some(isMetricSeries) ? FINISHED : LIVE)
     if (held?.includes(entityTag(params.id, known, query))) return describe(known).code(304).send()
     const curve = await readCurve(db, params.id, query)
     describe(curve)

@@ -43,7 +43,7 @@ const noJob = (jobId: string) => new AppError('not-found', `there is no job ${jo
 /**
  * The curve in buckets, or its points. With `sinceSeq` and the `resolution` that the client holds, only buckets whose
  * content may have changed since: merged by x, after dropping those from `reset.fromStep` on, they give what one full read
- * gives. `marks` is always the whole list, one per type and bucket. AppError `not-found`, `too-many-points`.
+ * gives. `marks` is always the whole list, one per type, message and bucket. AppError `not-found`, `too-many-points`.
  */
 export async function readCurve(db: Database, jobId: string, query: CurveQuery): Promise<CurveReply> {
   return transaction(db, (tx) => read(tx, jobId, query), snapshot)
@@ -254,17 +254,17 @@ async function assertFewPoints(tx: Transaction, jobId: string, range: CurveRange
   )
 }
 
-/** The first mark of each type in each bucket; step 0 has a sample and no point. */
+/** The first mark of each type and message in each bucket; step 0 has a sample and no point. */
 async function readMarks(tx: Transaction, jobId: string, range: CurveRange): Promise<CurveMark[]> {
   const { rows } = await tx.query<Omit<CurveMark, 'message'> & { message: string | null }>({
     name: 'curve-marks',
-    text: `SELECT DISTINCT ON (type, step / $4::int) type, step, message FROM (
+    text: `SELECT DISTINCT ON (type, step / $4::int, message) type, step, message FROM (
        SELECT 'checkpoint' AS type, step, NULL AS message FROM checkpoint WHERE job_id = $1 AND NOT quarantined
        UNION ALL SELECT 'sample', step, NULL FROM sample WHERE job_id = $1 AND effective
        UNION ALL SELECT 'rollback', after_step, NULL FROM curve_rollback WHERE job_id = $1
        UNION ALL SELECT kind, step, message FROM curve_mark WHERE job_id = $1 AND effective
        UNION ALL SELECT 'alert', step, message FROM job_event WHERE job_id = $1 AND reason = 'alert_fired'
-     ) AS mark WHERE step BETWEEN $2 AND $3 ORDER BY type, step / $4::int, step, message`,
+     ) AS mark WHERE step BETWEEN $2 AND $3 ORDER BY type, step / $4::int, message, step`,
     values: [jobId, range.first, range.last, range.resolution],
   })
   const marks = rows.map(({ message, ...mark }) => CurveMark.parse(message === null ? mark : { ...mark, message }))
