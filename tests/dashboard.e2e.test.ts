@@ -2,26 +2,23 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job } from '@kantor/contracts'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
+import {
+  cli,
+  drawnPixels,
+  executablePath,
+  openBrowser,
+  openPage,
+  pictures,
+  reading,
+  shoot as shootPage,
+  until,
+} from './dashboard/browser.js'
+import { usesCheckpoints } from './dashboard/checkpoint-steps.js'
+import { isJudged, measuresItself } from './dashboard/diagnostic-steps.js'
 import { ended, type LocalStack, smallJob, startLocalStack, waitFor } from './stack/local-stack.js'
-
-const executablePath = process.env['CHROME_PATH'] ?? '/usr/bin/chromium'
-const pictures = join(import.meta.dirname, '../test-output')
-const cli = join(import.meta.dirname, '../apps/cli/bin/kantor.mjs')
-
-// The switches keep Chromium from calling home, which a closed network answers with noise.
-const quiet = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 if (!existsSync(executablePath)) {
   console.warn(`SKIPPED: the dashboard's tests need Chromium; ${executablePath} is not there (set CHROME_PATH)`)
@@ -40,16 +37,17 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     stack = await startLocalStack()
     // Far more steps than the test waits for: the page's own cancel button ends it.
     job = await stack.client.createJob({ body: { ...smallJob(1_000_000, 40), name: 'before the eyes' } })
-    browser = await chromium.launch({ executablePath, args: quiet })
+    browser = await openBrowser()
     page = await openPage(browser, complaints)
   }, 180_000)
   afterAll(async () => {
+    if (complaints.length > 0) console.warn(stack.log())
     await browser?.close()
     await stack?.stop()
   }, 150_000)
 
-  const shoot = (name: string, fullPage = true) =>
-    page.screenshot({ path: join(pictures, `dashboard-${name}.png`), fullPage })
+  const story = () => ({ stack, browser, page, job })
+  const shoot = (name: string, fullPage = true) => shootPage(page, name, fullPage)
   const newestStep = () => reading(page, 'step').then((text) => Number(text.split('–').at(-1)!.replaceAll(/\D/g, '')))
 
   test('is served under a policy that allows no foreign and no inline script', async () => {
@@ -103,6 +101,8 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     await page.keyboard.press('End')
     await page.getByText('· newest').waitFor()
   })
+
+  measuresItself(story)
 
   test('a checkpoint comes down whole', async () => {
     const button = page.getByRole('button', { name: /^Download the checkpoint of step/ }).last()
@@ -197,6 +197,10 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     await page.getByRole('button', { name: 'Cancel job' }).waitFor({ state: 'detached' })
     await shoot('cancelled')
   })
+
+  usesCheckpoints(story)
+
+  isJudged(story)
 
   test('a fork goes on from the newest checkpoint; archived, the old job leaves the list', async () => {
     await page.getByRole('button', { name: 'Fork' }).click()
@@ -296,43 +300,3 @@ whereChromiumIs('the dashboard in Chromium, against a stack that trains', () => 
     await stranger.close()
   })
 })
-
-async function openPage(browser: Browser, complaints: string[]): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
-  const page = await context.newPage()
-  page.setDefaultTimeout(45_000)
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
-  })
-  page.on('pageerror', (error) => complaints.push(error.message))
-  return page
-}
-
-/** The value under a name in the estimate's readout. */
-const reading = async (page: Page, name: string): Promise<string> =>
-  (await page
-    .getByRole('region', { name: 'Wasserstein estimate' })
-    .locator('dl')
-    .first()
-    .locator('div', { has: page.getByText(name, { exact: true }) })
-    .locator('dd')
-    .textContent()) ?? ''
-
-/** Pixels of the first chart's canvas in the colour of the median's line. */
-const drawnPixels = (page: Page): Promise<number> =>
-  page.evaluate<number>(`(() => {
-    const canvas = document.querySelector('canvas')
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
-    let drawn = 0
-    for (let i = 0; i < data.length; i += 4) if (data[i] === 36 && data[i + 1] === 84 && data[i + 2] === 138) drawn++
-    return drawn
-  })()`)
-
-/** Asks again until the answer will do; the test's own time limit is the end of patience. */
-async function until<T>(ask: () => Promise<T>, enough: (answer: T) => boolean): Promise<T> {
-  for (;;) {
-    const answer = await ask()
-    if (enough(answer)) return answer
-    await sleep(100)
-  }
-}

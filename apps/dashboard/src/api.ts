@@ -11,8 +11,8 @@ import {
 import { noteAnswer, noteError } from './session.js'
 
 /** Milliseconds between polls of something that still changes, and of something that may. */
-const LIVE = 1500
-const IDLE = 5000
+export const LIVE = 1500
+export const IDLE = 5000
 
 const client = createClient({ url: '' })
 
@@ -37,7 +37,7 @@ export const sessionQuery = queryOptions({
 })
 
 /** An answer that will not change by asking again: stop polling. */
-const settled = (error: unknown) => error instanceof ClientError && !error.transient && error.status !== 500
+export const settled = (error: unknown) => error instanceof ClientError && !error.transient && error.status !== 500
 
 export const jobsQuery = (states: readonly JobState[], archived: boolean) =>
   infiniteQueryOptions({
@@ -86,8 +86,13 @@ export const datasetsQuery = queryOptions({
   refetchInterval: ({ state }) => (settled(state.error) ? false : IDLE),
 })
 
-export const datasetQuery = (id: string) =>
-  queryOptions({ queryKey: ['dataset', id], queryFn: ({ signal }) => api().getDataset({ params: { id }, signal }) })
+/** The newest version, or the one that is named. */
+export const datasetQuery = (id: string, version: string | undefined) =>
+  queryOptions({
+    queryKey: ['dataset', id, version ?? null],
+    queryFn: ({ signal }) => api().getDataset({ params: { id }, query: { ...(version && { version }) }, signal }),
+    placeholderData: keepPreviousData,
+  })
 
 export const datasetVersionsQuery = (id: string) =>
   queryOptions({
@@ -102,6 +107,25 @@ export const previewBytesQuery = (id: string, version: string) =>
     queryFn: ({ signal }) => api().previewDataset({ params: { id }, query: { version }, signal }),
     staleTime: Infinity,
     structuralSharing: false,
+  })
+
+export const weightsQuery = infiniteQueryOptions({
+  queryKey: ['weights'],
+  queryFn: ({ pageParam, signal }) =>
+    api().listWeights({ query: { limit: 50, ...(pageParam && { cursor: pageParam }) }, signal }),
+  initialPageParam: '',
+  getNextPageParam: (page) => page.nextCursor,
+})
+
+/** The newest imports of a dataset: polled while one of them is under way. */
+export const importsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['imports', id],
+    queryFn: ({ signal }) => api().listImports({ params: { id }, signal }),
+    refetchInterval: ({ state }) => {
+      const underWay = state.data?.items.some((one) => one.finishedAt === null) ?? false
+      return underWay && !settled(state.error) ? LIVE : false
+    },
   })
 
 export const sweepsQuery = infiniteQueryOptions({
@@ -163,28 +187,34 @@ export interface CurveView {
   metrics: readonly CurveSeriesName[]
   /** Generator steps, both included; null shows the whole curve. */
   range: { from: number; to: number } | null
+  /** Buckets per series at most, without the median filter: for charts of some hundred pixels. */
+  coarse?: number
 }
 
 /** The curve by cursor: each poll asks for what changed since the last one and lays it over what is held. */
-export function curveQuery({ id, metrics, range }: CurveView) {
+export function curveQuery({ id, metrics, range, coarse }: CurveView) {
   const queryKey = ['curve', id, metrics.join(','), range?.from ?? null, range?.to ?? null] as const
+  const detail = coarse === undefined ? { smooth: 'median:101', maxPoints: 1000 } : { maxPoints: coarse }
   return queryOptions({
     queryKey,
     queryFn: async ({ signal }): Promise<CurveReply> => {
       const before = queries.getQueryData<CurveReply>(queryKey)
       const cursor = before && { sinceSeq: before.seq, resolution: before.resolution }
-      const query = { metrics, smooth: 'median:101', maxPoints: 1000, ...range, ...cursor }
+      const query = { metrics, ...detail, ...range, ...cursor }
       return mergeCurve(before ?? null, await api().getCurve({ params: { id }, query, signal }))
     },
     // A deep comparison of thousands of numbers would cost more than the drawing.
     structuralSharing: false,
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) => (state.data?.complete || settled(state.error) ? false : LIVE),
+    refetchInterval: ({ state }) => {
+      if (state.data?.complete || settled(state.error)) return false
+      return coarse === undefined ? LIVE : IDLE
+    },
   })
 }
 
 /** Lists that grow with the job: polled while it lives, and once more when it ends. */
-const whileAlive = (job: Job) => (isTerminal(job.state) ? false : 2 * LIVE)
+export const whileAlive = (job: Job) => (isTerminal(job.state) ? false : 2 * LIVE)
 
 export const eventsQuery = (job: Job) =>
   queryOptions({

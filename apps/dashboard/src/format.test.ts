@@ -6,6 +6,7 @@ describe('figures for people', () => {
     expect(figure(0.123456)).toBe('0.1235')
     expect(figure(-0.5, 2)).toBe('−0.50')
     expect(figure(0.00001234)).toBe('1.234e−5')
+    expect(figure(-16_890.4)).toBe('−16,890')
     expect(figure(12_345_678)).toBe('1.235e7')
     expect(figure(null)).toBe('–')
   })

@@ -14,6 +14,7 @@ export function figure(value: number | null | undefined, digits = 4): string {
   if (!Number.isFinite(value)) return String(value)
   const size = Math.abs(value)
   const plain = size === 0 || (size >= 1e-4 && size < 1e6)
+  if (plain && size >= 10 ** digits) return whole.format(Math.round(value)).replace('-', '−')
   return (plain ? value.toPrecision(digits) : value.toExponential(digits - 1)).replace('-', '−').replace(/e\+?/, 'e')
 }
 

@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter } from '@tanstack/react-router'
+import { AlertsPage } from './alerts/alerts-page.js'
 import { DatasetPage } from './datasets/dataset-page.js'
 import { DatasetsPage } from './datasets/datasets-page.js'
 import { NotFound } from './frame/notices.js'
@@ -8,6 +9,7 @@ import { JobsPage } from './jobs/jobs-page.js'
 import { parseGroups } from './jobs/state-groups.js'
 import { SweepPage } from './sweep/sweep-page.js'
 import { SweepsPage } from './sweeps/sweeps-page.js'
+import { WeightsPage } from './weights/weights-page.js'
 import { WorkersPage } from './workers/workers-page.js'
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound })
@@ -45,19 +47,25 @@ const sweep = createRoute({
 
 const workers = createRoute({ getParentRoute: () => root, path: '/workers', component: WorkersPage })
 
+const alerts = createRoute({ getParentRoute: () => root, path: '/alerts', component: AlertsPage })
+
+const weights = createRoute({ getParentRoute: () => root, path: '/weights', component: WeightsPage })
+
 const datasets = createRoute({ getParentRoute: () => root, path: '/datasets', component: DatasetsPage })
 
 const dataset = createRoute({
   getParentRoute: () => root,
   path: '/datasets/$datasetId',
+  validateSearch: (search: Record<string, unknown>): { version?: string } =>
+    typeof search['version'] === 'string' ? { version: search['version'] } : {},
   component: function KeyedDatasetPage() {
     const { datasetId } = dataset.useParams()
-    return <DatasetPage key={datasetId} id={datasetId} />
+    return <DatasetPage key={datasetId} id={datasetId} version={dataset.useSearch().version} />
   },
 })
 
 export const router = createRouter({
-  routeTree: root.addChildren([jobs, job, sweeps, sweep, datasets, dataset, workers]),
+  routeTree: root.addChildren([jobs, job, sweeps, sweep, datasets, dataset, weights, alerts, workers]),
   basepath: '/ui',
   scrollRestoration: true,
 })

@@ -1,4 +1,5 @@
 import uPlot from 'uplot'
+import { axisRange } from '../diagnostics/watched.js'
 import { count, figure } from '../format.js'
 import { axisFont, type Palette } from './palette.js'
 
@@ -35,6 +36,15 @@ function axisLabel(value: number | null): string {
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) return figure(value, 2)
   return String(Number(value.toPrecision(4))).replace('-', '−')
+}
+
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
+
+/** For axes with room for five characters: `20K`, `5e−4`. */
+function shortLabel(value: number | null): string {
+  if (value === null) return ''
+  const small = value !== 0 && Math.abs(value) < 1e-3
+  return (small ? String(Number(value.toPrecision(2)).toExponential()) : compact.format(value)).replaceAll('-', '−')
 }
 
 const shared = (palette: Palette, y: uPlot.Scale): ChartOptions => ({
@@ -74,6 +84,24 @@ export function overlayOptions(palette: Palette, numLines: number, best: number)
     index === best ? { ...quiet, stroke: palette.estimate, width: 2.25 } : quiet,
   )
   return { ...shared(palette, {}), series: [{}, ...lines] }
+}
+
+/** Columns: step, maximum, minimum, mean. Small: few labels, and an axis that reaches to limits nearby. */
+export function diagnosticOptions(palette: Palette, limits: readonly number[]): ChartOptions {
+  const edge: uPlot.Series = { stroke: palette['estimate-band'], width: 1, points: { show: fewPoints } }
+  const range = (_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax =>
+    min === null || max === null ? [0, 1] : axisRange(min, max, limits)
+  const [x, y] = axes(palette)
+  return {
+    ...shared(palette, { range }),
+    axes: [
+      { ...x, size: 20, gap: 2, space: 60, values: (_, splits) => splits.map(shortLabel) },
+      { ...y, size: 50, space: 26, values: (_, splits) => splits.map(shortLabel) },
+    ],
+    padding: [6, 14, 0, 0],
+    series: [{}, edge, edge, { stroke: palette.estimate, width: 1.5, points: { show: fewPoints } }],
+    bands: [{ series: [1, 2], fill: palette['estimate-band'] }],
+  }
 }
 
 /** Columns: step, a metric of checkpoints, its floor. */

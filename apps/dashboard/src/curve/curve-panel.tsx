@@ -10,9 +10,16 @@ import { EstimateChart } from './estimate-chart.js'
 import { type PartName, partColours, partNames, PartsChart } from './parts-chart.js'
 import type { StepRange } from './plot.js'
 
-/** The curve of one job, live: the estimate above, the losses on demand below, one zoom for both. */
-export function CurvePanel({ job, chosenStep }: { job: Job; chosenStep: number | null }) {
-  const [range, setRange] = useState<StepRange | null>(null)
+interface CurvePanelProps {
+  job: Job
+  /** The step of the sample that is being looked at. */
+  chosenStep: number | null
+  range: StepRange | null
+  onZoom: (range: StepRange | null) => void
+}
+
+/** The curve of one job, live: the estimate above, the losses on demand below, one zoom for both, and for what else goes by step. */
+export function CurvePanel({ job, chosenStep, range, onZoom: setRange }: CurvePanelProps) {
   const [logarithmic, setLogarithmic] = useState(false)
   const [parts, setParts] = useState<PartName[]>(['critic_loss', 'gen_loss'])
   const names = useMemo(() => partNames.filter((name) => parts.includes(name)), [parts])

@@ -1,6 +1,7 @@
-import type { CurveReply, CurveSeries } from '@kantor/contracts'
+import type { CurveMark, CurveReply, CurveSeries } from '@kantor/contracts'
 import { useCallback, useMemo, useState } from 'react'
 import type uPlot from 'uplot'
+import { isRecovery } from '../diagnostics/watched.js'
 import { count, exactly, figure, nothing } from '../format.js'
 import { estimateOptions } from './chart-options.js'
 import { badSteps, estimateColumns, seriesOf, totalBad } from './columns.js'
@@ -51,7 +52,7 @@ export function EstimateChart({ curve, range, lastStep, onZoom, logarithmic, cho
         onZoom={onZoom}
         onReset={() => onZoom(null)}
       />
-      <AlertNotes curve={curve} hovered={hovered} />
+      <MarkNotes curve={curve} hovered={hovered} />
       {(bad > 0 || columns.clipped > 0) && (
         <p className={styles['warning']}>
           {bad > 0 && <span>✕ {count(bad)} points were not finite. </span>}
@@ -66,17 +67,23 @@ export function EstimateChart({ curve, range, lastStep, onZoom, logarithmic, cho
   )
 }
 
-/** What alert rules found in the bucket under the cursor; without a cursor, all of it. */
-function AlertNotes({ curve, hovered }: { curve: CurveReply; hovered: number | null }) {
+const told: Partial<Record<CurveMark['type'], string>> = { alert: '▼', health: '▼', remedy: '◆' }
+
+/** What alert rules and critic health found, and remedies did, in the bucket under the cursor; without a cursor, all of it. */
+function MarkNotes({ curve, hovered }: { curve: CurveReply; hovered: number | null }) {
   const start = hovered === null ? undefined : seriesOf(curve, 'w_estimate').x[hovered]
   const isShown = (step: number) => start === undefined || (step >= start && step < start + curve.resolution)
-  const alerts = curve.marks.filter(({ type, step }) => type === 'alert' && isShown(step))
-  if (alerts.length === 0) return null
+  const notes = curve.marks.filter(({ type, step }) => type in told && isShown(step))
+  if (notes.length === 0) return null
   return (
-    <ul className={styles['alerts']} aria-label="Alerts">
-      {alerts.map(({ step, message }) => (
-        <li key={step}>
-          ▲ step {count(step)}: {message}
+    <ul className={styles['marks']} aria-label="What happened">
+      {notes.map((mark) => (
+        <li key={`${mark.type} ${mark.step} ${mark.message}`}>
+          <span className={styles[isRecovery(mark) ? 'recovery' : mark.type]} aria-hidden>
+            {told[mark.type]}
+          </span>{' '}
+          step {count(mark.step)}: {mark.type === 'health' && 'the critic is '}
+          {mark.message}
         </li>
       ))}
     </ul>

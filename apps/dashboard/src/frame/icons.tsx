@@ -31,6 +31,7 @@ export const PinIcon = ({ filled }: { filled: boolean }) =>
       strokeLinejoin="round"
     />,
   )
+export const MoreIcon = () => outline(<path d="M3.2 8h.1M8 8h.1M12.7 8h.1" strokeWidth="2.4" strokeLinecap="round" />)
 export const PlayIcon = () => outline(<path d="M5 3.2v9.6l7.5-4.8Z" fill="currentColor" stroke="none" />)
 export const PauseIcon = () => outline(<path d="M5.5 3.5v9M10.5 3.5v9" strokeWidth="2" />)
 

@@ -28,6 +28,12 @@ export function Shell() {
             <Anchor component={Link} to="/datasets" size="sm" c="dimmed">
               Datasets
             </Anchor>
+            <Anchor component={Link} to="/weights" size="sm" c="dimmed">
+              Weights
+            </Anchor>
+            <Anchor component={Link} to="/alerts" size="sm" c="dimmed">
+              Alerts
+            </Anchor>
             <Anchor component={Link} to="/workers" size="sm" c="dimmed">
               Workers
             </Anchor>

@@ -6,6 +6,9 @@ import { bytes, count, moment } from '../format.js'
 import { Copyable } from '../frame/copyable.js'
 import { DownloadIcon, PinIcon } from '../frame/icons.js'
 import { Empty, Failure, Section } from '../frame/notices.js'
+import { saveFile } from '../frame/save-file.js'
+import { useMay } from '../task-queries.js'
+import { CheckpointMenu } from '../tasks/checkpoint-menu.js'
 import styles from './records.module.css'
 
 export function CheckpointsPanel({ job }: { job: Job }) {
@@ -34,13 +37,13 @@ export function CheckpointsPanel({ job }: { job: Job }) {
                 <th>Size</th>
                 <th>SHA-256</th>
                 <th>
-                  <span className={styles['hidden']}>Pin or download</span>
+                  <span className={styles['hidden']}>Pin, download or use</span>
                 </th>
               </tr>
             </thead>
             <tbody>
               {items.map((checkpoint) => (
-                <CheckpointRow key={checkpoint.id} checkpoint={checkpoint} jobName={job.name} />
+                <CheckpointRow key={checkpoint.id} checkpoint={checkpoint} job={job} />
               ))}
             </tbody>
           </table>
@@ -50,17 +53,18 @@ export function CheckpointsPanel({ job }: { job: Job }) {
   )
 }
 
-function CheckpointRow({ checkpoint, jobName }: { checkpoint: Checkpoint; jobName: string }) {
+function CheckpointRow({ checkpoint, job }: { checkpoint: Checkpoint; job: Job }) {
   const { id, step, sha256, sizeBytes, quarantined, pinned, createdAt, jobId } = checkpoint
   const download = useMutation({
     mutationFn: () => api().downloadCheckpoint({ params: { id } }),
-    onSuccess: (file) => save(file, `${jobName}-step-${step}.safetensors`),
+    onSuccess: (file) => saveFile(file, `${job.name}-step-${step}.safetensors`),
   })
   const queries = useQueryClient()
   const pin = useMutation({
     mutationFn: () => (pinned ? api().unpinCheckpoint({ params: { id } }) : api().pinCheckpoint({ params: { id } })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['checkpoints', jobId] }),
   })
+  const mayAsk = useMay('submit')
   const failure = download.error ?? pin.error
   return (
     <tr title={moment(createdAt)}>
@@ -83,7 +87,7 @@ function CheckpointRow({ checkpoint, jobName }: { checkpoint: Checkpoint; jobNam
             variant="subtle"
             color={pinned ? undefined : 'gray'}
             onClick={() => pin.mutate()}
-            disabled={pin.isPending}
+            disabled={pin.isPending || !mayAsk}
             aria-pressed={pinned}
             aria-label={`Pin the checkpoint of step ${step}`}
           >
@@ -99,15 +103,8 @@ function CheckpointRow({ checkpoint, jobName }: { checkpoint: Checkpoint; jobNam
         >
           {download.isPending ? <Loader size={14} /> : <DownloadIcon />}
         </ActionIcon>
+        {mayAsk && !quarantined && <CheckpointMenu job={job} checkpoint={checkpoint} />}
       </td>
     </tr>
   )
-}
-
-/** A plain link could not carry the key, so the bytes are fetched and handed to the browser as a file. */
-function save(file: Uint8Array, name: string): void {
-  const url = URL.createObjectURL(new Blob([file as Uint8Array<ArrayBuffer>], { type: 'application/octet-stream' }))
-  const link = Object.assign(document.createElement('a'), { href: url, download: name })
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(url), 60_000)
 }

@@ -3,10 +3,11 @@ import { type Job, takes, type Verb } from '@kantor/contracts'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { api, explain, jobQuery } from '../api.js'
+import { useMay } from '../task-queries.js'
 import { ConfirmButton } from './confirm-button.js'
 import { ForkButton } from './fork-button.js'
 
-/** What can be asked of the job as it is now; what would be refused is not offered. */
+/** What can be asked of the job as it is now, by a key that may; what would be refused is not offered. */
 export function JobActions({ job }: { job: Job }) {
   const { id } = job
   const [params, navigate] = [{ id }, useNavigate()]
@@ -23,7 +24,8 @@ export function JobActions({ job }: { job: Job }) {
     mutationFn: () => api().deleteJob({ params }),
     onSuccess: () => navigate({ to: '/' }),
   })
-  const can = (verb: Verb) => takes(job.state, verb)
+  const mayAct = useMay('submit')
+  const can = (verb: Verb) => mayAct && takes(job.state, verb)
   const failure = [pause, resume, archive, retry].find(({ isError }) => isError)?.error
 
   return (
@@ -42,7 +44,7 @@ export function JobActions({ job }: { job: Job }) {
             </Menu.Dropdown>
           </Menu>
         )}
-        {job.state === 'paused' && (
+        {can('resume') && job.state === 'paused' && (
           <Button variant="filled" loading={resume.isPending} onClick={() => resume.mutate(undefined)}>
             Resume
           </Button>

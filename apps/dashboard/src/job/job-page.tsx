@@ -3,8 +3,11 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { jobQuery } from '../api.js'
 import { CurvePanel } from '../curve/curve-panel.js'
-import { MetricsPanel } from '../curve/metrics-panel.js'
+import type { StepRange } from '../curve/plot.js'
+import { DiagnosticsPanel } from '../diagnostics/diagnostics-panel.js'
 import { Failure } from '../frame/notices.js'
+import { QualityPanel } from '../quality/quality-panel.js'
+import { TasksPanel } from '../tasks/tasks-panel.js'
 import { AttemptsPanel } from './attempts-panel.js'
 import { CheckpointsPanel } from './checkpoints-panel.js'
 import { EventsPanel } from './events-panel.js'
@@ -21,6 +24,7 @@ import { SpecPanel } from './spec-panel.js'
 export function JobPage({ jobId }: { jobId: string }) {
   const { data: job, error, isPending, refetch } = useQuery(jobQuery(jobId))
   const [chosenStep, setChosenStep] = useState<number | null>(null)
+  const [range, setRange] = useState<StepRange | null>(null)
   const title = job?.name
   useEffect(() => {
     document.title = title === undefined ? 'Job · Kantor' : `${title} · Kantor`
@@ -36,8 +40,11 @@ export function JobPage({ jobId }: { jobId: string }) {
       <LintPanel lint={job.lint} />
       <div className={styles['columns']}>
         <div className={styles['column']}>
-          <CurvePanel job={job} chosenStep={chosenStep} />
-          <MetricsPanel job={job} />
+          <CurvePanel job={job} chosenStep={chosenStep} range={range} onZoom={setRange} />
+          <QualityPanel job={job} range={range} onZoom={setRange} />
+          <div className={styles['last']}>
+            <DiagnosticsPanel job={job} range={range} onZoom={setRange} />
+          </div>
           <div className={styles['last']}>
             <SpecPanel job={job} />
           </div>
@@ -45,6 +52,7 @@ export function JobPage({ jobId }: { jobId: string }) {
         <div className={styles['column']}>
           <SamplesPanel job={job} onStep={setChosenStep} />
           <CheckpointsPanel job={job} />
+          <TasksPanel job={job} />
           <AttemptsPanel job={job} />
           <EventsPanel job={job} />
           <LogsPanel job={job} />
