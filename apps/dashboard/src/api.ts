@@ -214,7 +214,7 @@ export function curveQuery({ id, metrics, range, coarse }: CurveView) {
 }
 
 /** Lists that grow with the job: polled while it lives, and once more when it ends. */
-export const whileAlive = (job: Job) => (isTerminal(job.state) ? false : 2 * LIVE)
+const whileAlive = (job: Job) => (isTerminal(job.state) ? false : 2 * LIVE)
 
 export const eventsQuery = (job: Job) =>
   queryOptions({

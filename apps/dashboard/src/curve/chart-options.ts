@@ -44,7 +44,7 @@ const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignif
 function shortLabel(value: number | null): string {
   if (value === null) return ''
   const small = value !== 0 && Math.abs(value) < 1e-3
-  return (small ? String(Number(value.toPrecision(2)).toExponential()) : compact.format(value)).replaceAll('-', '−')
+  return (small ? Number(value.toPrecision(2)).toExponential() : compact.format(value)).replaceAll('-', '−')
 }
 
 const shared = (palette: Palette, y: uPlot.Scale): ChartOptions => ({

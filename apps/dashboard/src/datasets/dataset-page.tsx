@@ -54,13 +54,19 @@ export function DatasetPage({ id, version }: { id: string; version: string | und
   )
 }
 
+/** Images of a preview, at most. */
+const PREVIEWED = 64
+
 function Described({ dataset }: { dataset: DatasetDetail }) {
   const { law, channels, numImages, statistics } = dataset
   return (
     <>
       <div className={styles['columns']}>
         {dataset.hasPreview && (
-          <Section title="Images" aside={<span className="faded">64 of them, drawn by lot</span>}>
+          <Section
+            title="Images"
+            aside={<span className="faded">{count(Math.min(PREVIEWED, numImages))}, drawn by lot</span>}
+          >
             <Preview dataset={dataset} />
           </Section>
         )}
@@ -92,7 +98,7 @@ function Preview({ dataset: { id, version, numImages } }: { dataset: DatasetDeta
       {url === undefined ? (
         <Skeleton h={300} aria-label="Loading the preview" />
       ) : (
-        <img src={url} alt={`${Math.min(64, numImages)} images of ${id}, drawn by lot`} />
+        <img src={url} alt={`${Math.min(PREVIEWED, numImages)} images of ${id}, drawn by lot`} />
       )}
     </div>
   )

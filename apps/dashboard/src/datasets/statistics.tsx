@@ -6,6 +6,8 @@ import styles from './dataset-page.module.css'
 
 const levels = (values: number[]) => values.map((value) => value.toFixed(1)).join(' · ')
 
+const filesOf = (n: number) => `${count(n)} ${n === 1 ? 'file' : 'files'}`
+
 /** What was measured of the images when they came in. */
 export function Statistics({ dataset }: { dataset: DatasetDetail }) {
   const { channels, law, statistics, sizeBytes, createdAt } = dataset
@@ -16,7 +18,7 @@ export function Statistics({ dataset }: { dataset: DatasetDetail }) {
     facts.push(['Mean, of 255', levels(statistics.mean)], ['Deviation', levels(statistics.deviation)])
     facts.push(['Sizes', sizesOf(statistics)])
     if (statistics.unlabelled > 0) facts.push(['Without a label', count(statistics.unlabelled)])
-    facts.push(['Left out', statistics.skipped.count === 0 ? 'none' : `${count(statistics.skipped.count)} files`])
+    facts.push(['Left out', statistics.skipped.count === 0 ? 'none' : filesOf(statistics.skipped.count)])
   }
   facts.push(['Kept in', bytes(sizeBytes)], ['Imported', moment(createdAt)])
   return (
@@ -75,7 +77,7 @@ export function Classes({ labels, statistics: { labelCounts } }: ClassesProps) {
 export function LeftOut({ skipped }: { skipped: DatasetStatistics['skipped'] }) {
   const unnamed = skipped.count - skipped.first.length
   return (
-    <Section title="Left out" aside={<span className="faded">{count(skipped.count)} files</span>}>
+    <Section title="Left out" aside={<span className="faded">{filesOf(skipped.count)}</span>}>
       <table className={`${records['table']} ${styles['leftOut']}`}>
         <thead>
           <tr>
