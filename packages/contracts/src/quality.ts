@@ -21,6 +21,11 @@ export const metricCatalogue = {
     goal: 'min',
   },
   is_classifier: { says: 'inception score by the classifier', features: 'classifier', goal: 'max' },
+  class_kl: {
+    says: 'KL divergence of how often the classifier sees each class, from real images: 2.3 for one of ten classes alone',
+    features: 'classifier',
+    goal: 'min',
+  },
   fid_random: { says: 'Fréchet distance of an untrained network’s features', features: 'random', goal: 'min' },
   kid_random: { says: 'kernel distance of an untrained network’s features', features: 'random', goal: 'min' },
   precision: { says: 'share of images within a real image’s five neighbours', features: 'best', goal: 'max' },

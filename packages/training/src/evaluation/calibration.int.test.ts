@@ -83,6 +83,13 @@ describe('on MNIST', () => {
     expect(found['alone']!.is_classifier).toBeLessThan(2)
   })
 
+  test('class_kl is near 0 between real images, log 10 of one class alone, and a dropped class is above the floor', () => {
+    expect(found['floor']!.class_kl).toBeLessThan(0.1)
+    expect(found['dropped']!.class_kl).toBeGreaterThan(2 * found['floor']!.class_kl)
+    expect(found['alone']!.class_kl).toBeGreaterThan(1.5)
+    expect(found['alone']!.class_kl).toBeLessThan(2.6)
+  })
+
   test('neighbours cannot tell real from real, and tell the rest', () => {
     expect(Math.abs(found['floor']!.nn_accuracy - 0.5)).toBeLessThan(0.07)
     for (const set of ['alone', 'noise']) expect(found[set]!.nn_accuracy).toBeGreaterThan(0.75)

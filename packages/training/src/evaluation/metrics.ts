@@ -2,6 +2,7 @@ import type { ExtractorKind, MetricName } from '@kantor/contracts'
 import type { Extracted } from '../extractors/extractor.js'
 import { slicedWasserstein } from '../oracles/sliced-wasserstein.js'
 import {
+  classDivergence,
   frechetDistance,
   inceptionScore,
   kernelDistanceOfSubsets,
@@ -53,6 +54,11 @@ const points = ({ reference, side }: Comparison, kind: ExtractorKind): [Points, 
   reference.extracted(kind).points,
   side.extracted(kind).points,
 ]
+function classesOf(side: Side): { probabilities: Float32Array; numClasses: number } {
+  const { points: features, probabilities } = side.extracted('classifier')
+  if (!probabilities) throw new Error('the classifier gave no probabilities')
+  return { probabilities, numClasses: (probabilities.length * features.dimensions) / features.values.length }
+}
 const frechet = (kind: ExtractorKind) => (comparison: Comparison) => ({
   value: frechetDistance(...points(comparison, kind)),
 })
@@ -65,11 +71,12 @@ export const metrics: Record<MetricName, (comparison: Comparison) => Estimate> =
   fid_classifier: frechet('classifier'),
   kid_classifier: kernel('classifier'),
   is_classifier: ({ side }) => {
-    const { points: features, probabilities } = side.extracted('classifier')
-    if (!probabilities) throw new Error('the classifier gave no probabilities')
-    return {
-      value: inceptionScore(probabilities, (probabilities.length * features.dimensions) / features.values.length),
-    }
+    const { probabilities, numClasses } = classesOf(side)
+    return { value: inceptionScore(probabilities, numClasses) }
+  },
+  class_kl({ reference, side }) {
+    const { probabilities, numClasses } = classesOf(side)
+    return { value: classDivergence(probabilities, classesOf(reference).probabilities, numClasses) }
   },
   fid_random: frechet('random'),
   kid_random: kernel('random'),

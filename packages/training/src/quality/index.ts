@@ -1,4 +1,5 @@
 // Distances between sets of images or features. No TensorFlow here: numbers in, numbers out.
+export { classDivergence } from './class-divergence.js'
 export { fitGaussian, frechetDistance, type Gaussian, gaussianWasserstein2Squared } from './frechet.js'
 export { inceptionScore } from './inception-score.js'
 export { kernelDistance, kernelDistanceOfSubsets, type SubsetEstimate } from './kernel-distance.js'

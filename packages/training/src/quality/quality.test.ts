@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { seededNormals } from '../oracles/random.js'
 import { discreteWasserstein } from '../oracles/transport.js'
 import {
+  classDivergence,
   expectedCoverage,
   fitGaussian,
   frechetDistance,
@@ -49,6 +50,12 @@ const set = (seed: number, change = (x: number) => x) => ({
   imageSize: 32,
   channels: 3,
 })
+
+/** Probabilities of a classifier that is sure, of images of these classes out of four. */
+const certain = (...classes: number[]) =>
+  Float32Array.from({ length: 1000 * classes.length * 4 }, (_, i) =>
+    Number(i % 4 === classes[Math.floor(i / 4) % classes.length]),
+  )
 
 describe('as scipy, scikit-learn and POT compute them:', () => {
   test('Fréchet distance, kernel distance, inception score, exact transport', () => {
@@ -108,6 +115,16 @@ describe('closed forms:', () => {
     expect(inceptionScore(new Float32Array(40).fill(0.25), 4)).toBeCloseTo(1, 6)
     const sure = Float32Array.from({ length: 64 }, (_, i) => Number(i % 4 === Math.floor(i / 4) % 4))
     expect(inceptionScore(sure, 4)).toBeCloseTo(4, 6)
+  })
+
+  test('class histograms: 0 where they agree, log 4 of one class of four alone, log 4/3 without one, finite where a class is new', () => {
+    const all = certain(0, 1, 2, 3)
+    expect(classDivergence(all, all, 4)).toBe(0)
+    expect(classDivergence(certain(2), all, 4)).toBeCloseTo(Math.log(4), 1)
+    expect(classDivergence(certain(0, 1, 3), all, 4)).toBeCloseTo(Math.log(4 / 3), 2)
+    expect(classDivergence(all, certain(0, 1, 3), 4)).toBeGreaterThan(1)
+    expect(classDivergence(all, certain(0, 1, 3), 4)).toBeLessThan(10)
+    expect(() => classDivergence(all, new Float32Array(3), 4)).toThrow(RangeError)
   })
 
   test('the kernel distance of equal laws has mean 0, and subsets tell how far it lies off', () => {
