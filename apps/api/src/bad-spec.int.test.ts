@@ -113,6 +113,33 @@ describe('a spec that cannot be trained', () => {
     })
   })
 
+  const rollBack = { when: 'exploding', do: 'roll-back' }
+
+  test.each([
+    [
+      'that disagree about the rates',
+      [rollBack, { ...rollBack, when: 'collapsed', rateFactor: 0.1 }],
+      '',
+      'invalid',
+      /same rateFactor/,
+    ],
+    [
+      'that disagree about the count',
+      [rollBack, { ...rollBack, when: 'non-finite', times: 1 }],
+      '',
+      'invalid',
+      /same times/,
+    ],
+    ['from a critic that only lags', [{ ...rollBack, when: 'lagging' }], '/0/when', 'not-allowed', /collapsed/],
+    ['to rates that are no slower', [{ ...rollBack, rateFactor: 1 }], '/0/rateFactor', 'out-of-range', /0\.99/],
+    ['no times at all', [{ ...rollBack, times: 0 }], '/0/times', 'out-of-range', /1/],
+    ['to a step of theirs', [{ ...rollBack, toStep: 100 }], '/0/toStep', 'unknown-property', /rateFactor/],
+  ])('roll-backs %s are refused with field and remedy', async (_, remedies, at, code, says) => {
+    const fault = await faultOf(withSpec({ remedies }))
+    expect(fault).toMatchObject({ pointer: `/spec/remedies${at}`, code })
+    expect(`${fault.message} ${fault.hint}`).toMatch(says)
+  })
+
   const GIB = 2 ** 30
 
   test.each([

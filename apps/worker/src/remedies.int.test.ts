@@ -98,3 +98,72 @@ test('a remedy takes a job back: slower from an earlier checkpoint, the curve wi
   expect(marks).toContainEqual({ step: good, type: 'remedy', message: expect.stringContaining('1 of 3 times') })
   expect(marks.map(({ type }) => type)).toContain('rollback')
 }, 300_000)
+
+const rolledBackOf = async (jobId: string) =>
+  (await listEvents(rig.db, jobId)).filter(({ reason }) => reason === 'rolled_back').map(({ message }) => message)
+
+const small = { sampling: { every: 1000, count: 4 }, checkpoint: { everySteps: 1000, keep: 3 } }
+const whenever = ['collapsed', 'exploding', 'non-finite'].map((when) => ({ when, do: 'roll-back', rateFactor: 0.01 }))
+
+test('roll-back from numbers that are lost: without a checkpoint the job begins again, slower, and ends well', async () => {
+  // The sixth power of a slope that one such update makes steep.
+  const job = await rig.submit({
+    ...small,
+    objective: { kind: 'wgan-div' },
+    optimizer: { kind: 'adam', criticLearningRate: 1, generatorLearningRate: 1e-4 },
+    budget: { generatorSteps: 60 },
+    remedies: whenever,
+  })
+  const attempt = () => runAttempt(rig.deps('a'), { jobId: job.id }, never)
+
+  expect(await attempt()).toBe('queued')
+  const { reason, health } = (await getJob(rig.db, job.id))!
+  expect({ reason, health }).toMatchObject({ reason: 'rolled_back', health: { state: 'non-finite' } })
+  expect(await rolledBackOf(job.id)).toEqual([
+    expect.stringMatching(/1 of 3 times, learning rates × 0\.01 .*is not finite; goes on from step 0$/),
+  ])
+
+  expect(await attempt()).toBe('succeeded')
+  const { w_estimate: curve } = await rig.curve(job.id)
+  expect(curve!.x).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
+  expect(curve!.bad.every((count) => count === 0)).toBe(true)
+}, 300_000)
+
+test('roll-back from a collapse: to the checkpoint of before all samples that were looked at; once, and then on', async () => {
+  const job = await rig.submit({
+    objective: { kind: 'wgan-gp' },
+    // Never leaves the grey that it starts with.
+    optimizer: { kind: 'adam', criticLearningRate: 1e-4, generatorLearningRate: 1e-9 },
+    budget: { generatorSteps: 1050 },
+    sampling: { every: 100, count: 8 },
+    checkpoint: { everySteps: 100, keep: 20 },
+    remedies: [{ when: 'collapsed', do: 'roll-back', times: 1 }],
+  })
+  const attempt = () => runAttempt(rig.deps('a'), { jobId: job.id }, never)
+
+  expect(await attempt()).toBe('queued')
+  // Three samples, and two looks: 1020 − 320.
+  expect(await rolledBackOf(job.id)).toEqual([expect.stringMatching(/^at step 1020 .*; goes on from step 700$/)])
+  const checkpoints = (await listCheckpoints(rig.db, job.id, { limit: 20 })).items
+  expect(checkpoints.filter(({ quarantined }) => quarantined).map(({ step }) => step)).toEqual([1000, 900, 800])
+
+  expect(await attempt()).toBe('succeeded')
+  expect(await rolledBackOf(job.id)).toHaveLength(1)
+  expect((await getJob(rig.db, job.id))!.health).toMatchObject({ state: 'collapsed' })
+}, 300_000)
+
+test('a job that fares well is never taken back', async () => {
+  const job = await rig.submit({
+    ...small,
+    optimizer: { kind: 'adam', criticLearningRate: 1e-3 },
+    budget: { generatorSteps: 300 },
+    remedies: whenever,
+  })
+
+  expect(await runAttempt(rig.deps('a'), { jobId: job.id }, never)).toBe('succeeded')
+
+  expect(await rolledBackOf(job.id)).toEqual([])
+  expect(await getJob(rig.db, job.id)).toMatchObject({ attempt: 1, health: { state: 'tracking' } })
+  const { marks } = await readCurve(rig.db, job.id, CurveQuery.parse({}))
+  expect(marks.map(({ type }) => type)).not.toContain('remedy')
+}, 300_000)
