@@ -8,6 +8,7 @@ const everyStep = {
   real_sd: 'standard deviation of the critic’s scores on the real batch',
   fake_sd: 'standard deviation of the critic’s scores on the fake batch',
   clipped_share: 'wgan-clip: share of the critic’s weights on the clip bound, right after the clamp',
+  clipped_share_min: 'the same of the layer of which the fewest weights are there',
   clipped_scale_share: 'wgan-clip: share of the critic’s batch-norm scales on the clip bound, right after the clamp',
   min_variance: 'lowest running variance in the critic’s batch norms: near 0 is a dead channel',
   critic_gradient_norm: 'norm of the critic’s gradient',
@@ -35,6 +36,8 @@ const nowAndThen = {
   slope_max: 'largest ‖∇f‖ at any of these (every 50 steps)',
   layer_slope:
     'decades by which the gradient’s norm grows per layer towards the critic’s output: far above 0 it vanishes on its way down, far below it explodes (every 100 steps)',
+  lipschitz_bound:
+    'product of the layers’ largest singular values, which no slope of the critic exceeds; of critics without batch or layer norm (every 100 steps)',
   w_floor: 'the estimate between two real batches, which should be 0 (every 100 steps)',
   overfit_gap: 'with heldOut: (f(trained images) − f(held-out images)) / estimate (every 100 steps)',
   diversity: 'mean distance between two samples over that between two real images, 16 × 16 grey (at samples)',

@@ -31,9 +31,14 @@ export const RISE_OVER = 500
 export interface HealthRule {
   state: Trouble
   signal: SeriesName
-  /** Of the newest `window` values: their median, how many are not finite, or their median over that of as many values 500 earlier. */
-  of: 'median' | 'bad' | 'rise'
+  /**
+   * Of the newest `window` values: their median, how many are not finite, or their median over that of as many values 500 earlier (`rise`) or
+   * over that of another series (`ratio`: sizes, without signs).
+   */
+  of: 'median' | 'bad' | 'rise' | 'ratio'
   window: number
+  /** What a `ratio` is over, and how many of its newest values. */
+  over?: { signal: SeriesName; window: number }
   above?: number
   below?: number
   /** Generator steps before which it is not asked. */
@@ -48,21 +53,28 @@ export interface HealthRule {
 const slower = 'lower the learning rates'
 const moreCriticSteps =
   'raise schedule.criticSteps, or lower the generator’s learning rate; no momentum in the critic’s optimizer'
+/** Those whose critic's estimate is one of a distance. */
+const wasserstein = ['wgan-clip', 'wgan-gp', 'wgan-div'] as const
 
-/** The first that holds names the state. */
-export const healthRules: readonly HealthRule[] = [
-  ...(['w_estimate', 'gen_loss', 'critic_gradient_norm', 'gen_gradient_norm'] as const).map((signal): HealthRule => ({
-    state: 'non-finite',
-    signal,
-    of: 'bad',
-    window: 1,
-    above: 0,
-    from: 1,
-    reason: `${signal} is not finite`,
-    suggestion: `${slower}, or take wgan-gp`,
-    source: 'a number that is lost is not found again',
-  })),
-  {
+const notFinite = (signal: SeriesName): HealthRule => ({
+  state: 'non-finite',
+  signal,
+  of: 'bad',
+  window: 1,
+  above: 0,
+  from: 1,
+  reason: `${signal} is not finite`,
+  suggestion: `${slower}, or take wgan-gp`,
+  source: 'a number that is lost is not found again',
+})
+
+/** By name; the first that holds names the state. */
+const rules = {
+  'estimate-not-finite': notFinite('w_estimate'),
+  'generator-loss-not-finite': notFinite('gen_loss'),
+  'critic-gradient-not-finite': notFinite('critic_gradient_norm'),
+  'generator-gradient-not-finite': notFinite('gen_gradient_norm'),
+  'estimate-doubled': {
     state: 'exploding',
     signal: 'w_estimate',
     of: 'rise',
@@ -73,7 +85,7 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: `${slower}; a sudden jump means that the critic lost what it knew`,
     source: 'WassersteinGAN#2',
   },
-  {
+  'generator-gradient-exploded': {
     state: 'exploding',
     signal: 'gen_gradient_norm',
     of: 'rise',
@@ -84,7 +96,7 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: slower,
     source: 'ours',
   },
-  {
+  'critic-update-as-large-as-weights': {
     state: 'exploding',
     signal: 'critic_update_ratio',
     of: 'median',
@@ -95,7 +107,7 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: 'lower optimizer.criticLearningRate',
     source: 'ours',
   },
-  {
+  'penalty-slope-exceeded': {
     state: 'exploding',
     signal: 'slope_between',
     of: 'median',
@@ -107,7 +119,7 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: 'lower the critic’s learning rate, or raise objective.lambda',
     source: 'Gulrajani et al. 2017: the slope’s target is 1',
   },
-  {
+  'critic-climbs': {
     state: 'exploding',
     signal: 'critic_update_cosine',
     of: 'median',
@@ -118,7 +130,7 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: 'take rmsprop, or adam with beta1 0',
     source: 'Arjovsky et al. 2017, section 4.2',
   },
-  {
+  'critic-gradient-explodes-by-layer': {
     state: 'exploding',
     signal: 'layer_slope',
     of: 'median',
@@ -129,7 +141,20 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: 'lower objective.clip, or take wgan-gp',
     source: 'Gulrajani et al. 2017, Fig. 1b',
   },
-  {
+  'scores-drown-estimate': {
+    state: 'exploding',
+    signal: 'critic_real',
+    of: 'ratio',
+    window: 101,
+    over: { signal: 'w_estimate', window: 101 },
+    above: 1e4,
+    from: 200,
+    reason:
+      'scores are ten thousand times the estimate, which is their difference: float32 has three digits left for it',
+    suggestion: 'set objective.drift of wgan-gp, which holds scores near 0, or lower the critic’s learning rate',
+    source: 'float32 keeps seven digits; the drift term: Karras et al. 2018',
+  },
+  'samples-alike': {
     state: 'collapsed',
     signal: 'diversity',
     of: 'median',
@@ -140,7 +165,7 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: `fork from a checkpoint of before; ${moreCriticSteps}`,
     source: 'the critic to optimality prevents collapse: Arjovsky et al. 2017, section 3',
   },
-  {
+  'samples-repeated': {
     state: 'collapsed',
     signal: 'near_duplicates',
     of: 'median',
@@ -151,7 +176,19 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: `fork from a checkpoint of before; ${moreCriticSteps}`,
     source: 'the birthday test: Arora and Zhang 2018',
   },
-  {
+  'images-even': {
+    state: 'collapsed',
+    signal: 'gen_sd_ratio',
+    of: 'median',
+    window: 101,
+    below: 0.1,
+    from: 1000,
+    reason:
+      'a channel of the generated images is nearly even: it varies by less than a tenth of what it does in real ones',
+    suggestion: `fork from a checkpoint of before; ${moreCriticSteps}`,
+    source: 'ours',
+  },
+  'critic-knows-images': {
     state: 'overfit',
     signal: 'overfit_gap',
     of: 'median',
@@ -162,31 +199,65 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: 'more images, a smaller critic, or an earlier checkpoint',
     source: 'Gulrajani et al. 2017, Fig. 5b',
   },
-  {
+  'weights-on-bound': {
     state: 'saturated',
-    signal: 'clipped_share',
+    signal: 'clipped_share_min',
     of: 'median',
     window: 101,
     above: 0.95,
     from: 500,
     objectives: ['wgan-clip'],
-    reason: 'nearly every critic weight lies on the clip bound: it can tell no more than signs',
+    reason: 'in every layer nearly all of the critic’s weights lie on the clip bound: it can tell no more than signs',
     suggestion: 'raise objective.clip, or take wgan-gp',
     source: 'Gulrajani et al. 2017, Fig. 1b',
   },
-  {
+  'critic-flat': {
     state: 'saturated',
     signal: 'slope_real',
     of: 'median',
     window: 3,
     below: 1e-6,
     from: 500,
-    objectives: ['wgan-clip', 'wgan-gp', 'wgan-div'],
+    objectives: wasserstein,
     reason: 'the critic is flat: it has no slope for the generator to follow',
     suggestion: 'raise objective.clip, or take wgan-gp',
     source: 'Arjovsky et al. 2017, section 3: a small c makes gradients vanish',
   },
-  {
+  'critic-gradient-vanishes-by-layer': {
+    state: 'saturated',
+    signal: 'layer_slope',
+    of: 'median',
+    window: 3,
+    above: 1,
+    from: 300,
+    reason: 'the critic’s gradient shrinks tenfold and more per layer on its way down',
+    suggestion: 'raise objective.clip, or take wgan-gp',
+    source: 'Gulrajani et al. 2017, Fig. 1b',
+  },
+  'critic-channel-dead': {
+    state: 'saturated',
+    signal: 'min_variance',
+    of: 'median',
+    window: 101,
+    below: 1e-9,
+    from: 300,
+    reason:
+      'a channel of the critic’s batch norm is the same for all images: what comes after it learns nothing from it',
+    suggestion: 'raise objective.clip, lower the critic’s learning rate, or take a critic without batch norm',
+    source: 'ours; clipped critics that fare well go down to 1e-6',
+  },
+  'generator-gradient-vanished': {
+    state: 'saturated',
+    signal: 'gen_gradient_norm',
+    of: 'rise',
+    window: 101,
+    below: 1e-4,
+    from: 700,
+    reason: 'the generator’s gradient is a ten-thousandth of what it was 500 steps ago',
+    suggestion: 'raise objective.clip, or take wgan-gp; fork from a checkpoint of before',
+    source: 'Arjovsky and Bottou 2017: what a critic without slope leaves of it',
+  },
+  'images-black-and-white': {
     state: 'saturated',
     signal: 'gen_saturated_share',
     of: 'median',
@@ -197,29 +268,69 @@ export const healthRules: readonly HealthRule[] = [
     suggestion: 'lower optimizer.generatorLearningRate',
     source: 'ours',
   },
-  {
+  'estimate-negative': {
     state: 'lagging',
     signal: 'w_estimate',
     of: 'median',
     window: 101,
     below: 0,
     from: 150,
-    objectives: ['wgan-clip', 'wgan-gp', 'wgan-div'],
+    objectives: wasserstein,
     reason: 'the estimate is below 0: a critic that answered 0 would do better',
     suggestion: moreCriticSteps,
     source: 'WassersteinGAN#14: “should never be negative”',
   },
-  {
+  'burst-helps': {
     state: 'lagging',
     signal: 'optimality_gap',
     of: 'median',
     window: 1,
     above: 0.3,
     from: 400,
-    objectives: ['wgan-clip', 'wgan-gp', 'wgan-div'],
+    objectives: wasserstein,
     reason:
       'a burst of critic steps raised the estimate by nearly a half: between bursts the critic is far from its best',
     suggestion: moreCriticSteps,
     source: 'Arjovsky et al. 2017, section 3: train the critic to optimality',
   },
-]
+  'critic-hardly-moves': {
+    state: 'lagging',
+    signal: 'critic_update_ratio',
+    of: 'median',
+    window: 101,
+    below: 1e-6,
+    from: 200,
+    reason: 'each update moves the critic’s weights by less than a millionth of their norm',
+    suggestion: 'raise optimizer.criticLearningRate, or end the decay of the rates later',
+    source: 'ours',
+  },
+  'clip-bound-not-met': {
+    state: 'lagging',
+    signal: 'clipped_share',
+    of: 'median',
+    window: 101,
+    below: 0.02,
+    from: 1000,
+    objectives: ['wgan-clip'],
+    reason:
+      'hardly any of the critic’s weights has come to the clip bound: nothing limits its slope yet, nor its scale',
+    suggestion: 'lower objective.clip, or raise optimizer.criticLearningRate',
+    source: 'ours; clipped critics that fare well have an eighth of their weights there, and more',
+  },
+  'estimate-is-noise': {
+    state: 'lagging',
+    signal: 'w_estimate',
+    of: 'ratio',
+    window: 101,
+    over: { signal: 'w_floor', window: 9 },
+    below: 2,
+    from: 1000,
+    objectives: [...wasserstein, 'wgan-sn'],
+    reason: 'the estimate is no more than twice what the critic finds between two real batches: it is noise',
+    suggestion: `${moreCriticSteps}; larger batches. Where samples are good, the run has come as far as this critic can tell`,
+    source: 'the floor of every metric: real against real',
+  },
+} satisfies Record<string, HealthRule>
+
+export type HealthRuleName = keyof typeof rules
+export const healthRules: Readonly<Record<HealthRuleName, HealthRule>> = rules

@@ -58,7 +58,15 @@ export {
   Problem,
 } from './errors.js'
 export { fieldErrors } from './field-errors.js'
-export { CriticHealth, type HealthRule, healthRules, HealthState, RISE_OVER, Trouble } from './health.js'
+export {
+  CriticHealth,
+  type HealthRule,
+  type HealthRuleName,
+  healthRules,
+  HealthState,
+  RISE_OVER,
+  Trouble,
+} from './health.js'
 export {
   CreateJob,
   type CreateJobInput,

@@ -15,6 +15,8 @@ export interface Player {
   trained: readonly Weight[]
   optimizer: Optimizer
   forward(x: Tensor, batchNorm: BatchNormMode, given?: Given): Tensor
+  /** The most by which it can lengthen the difference of two inputs, or somewhat more, as a scalar; absent where its weights do not tell. */
+  lipschitz?: (() => Tensor) | undefined
   dispose(): void
 }
 
@@ -43,6 +45,7 @@ export function createPlayer(network: Layer, { seed, index, createOptimizer }: P
     trained,
     optimizer,
     forward: (x, batchNorm, given) => network.apply(x, { variable, batchNorm, ...given }),
+    lipschitz: network.lipschitz && (() => network.lipschitz!({ variable, batchNorm: 'batch' })),
     dispose() {
       optimizer.dispose()
       tf.dispose(weights.map((weight) => weight.variable))

@@ -9,7 +9,7 @@ const titles = ['Critic', 'Slopes of the critic', 'Generator and samples', 'Mach
 
 function titleOf(name: DiagnosticName): (typeof titles)[number] {
   if (name in runtimeCatalogue) return 'Machine'
-  if (name.includes('slope')) return 'Slopes of the critic'
+  if (/slope|lipschitz/.test(name)) return 'Slopes of the critic'
   return /^(gen|diversity|near)/.test(name) ? 'Generator and samples' : 'Critic'
 }
 

@@ -8,8 +8,8 @@ const penalty = { kind: 'wgan-gp', lambda: 10, sides: 2, drift: 0 } as const
 
 describe('what rules say of a diagnostic', () => {
   test('a level is a line of its chart, for the objectives that the rule is of', () => {
-    expect(watched('clipped_share', clip).limits.map(limitWords)).toEqual(['saturated above 0.95'])
-    expect(watched('clipped_share', penalty).limits).toEqual([])
+    expect(watched('clipped_share_min', clip).limits.map(limitWords)).toEqual(['saturated above 0.95'])
+    expect(watched('clipped_share_min', penalty).limits).toEqual([])
     expect(watched('slope_real', clip).limits.map(limitWords)).toEqual(['saturated below 1e−6'])
     expect(watched('slope_between', penalty).limits.map(({ value }) => value)).toEqual([3])
   })
@@ -18,11 +18,11 @@ describe('what rules say of a diagnostic', () => {
     const { limits, others } = watched('gen_gradient_norm', clip)
 
     expect(limits).toEqual([])
-    expect(others.map(({ of }) => of)).toEqual(['rise'])
+    expect(others.map(({ of }) => of)).toEqual(['rise', 'rise'])
   })
 
   test('the mark of every rule, and of a remedy against it, finds the series that it looks at', () => {
-    for (const { state, reason, signal } of healthRules) {
+    for (const { state, reason, signal } of Object.values(healthRules)) {
       const said = `${state}: ${reason}`
       expect(signalOf({ step: 1, type: 'health', message: said })).toBe(signal)
       expect(signalOf({ step: 1, type: 'remedy', message: `the job ends: the critic is ${said}` })).toBe(signal)

@@ -5,7 +5,7 @@ import { count, figure } from '../format.js'
 export interface Watched {
   /** Levels that its median must not cross, as lines of its chart. */
   limits: Limit[]
-  /** Rules that no level can show: of growth. */
+  /** Rules that no level can show: of growth, and of what is set against another series. */
   others: HealthRule[]
 }
 
@@ -14,11 +14,13 @@ export interface Limit {
   value: number
 }
 
+const allRules: readonly HealthRule[] = Object.values(healthRules)
+
 const isLevel = ({ of }: HealthRule) => of === 'median'
 
 /** The rules that look at a series in jobs of this objective; lost numbers are every chart's own crosses. */
 export function watched(name: SeriesName, { kind }: JobSpec['objective']): Watched {
-  const rules = healthRules.filter(
+  const rules = allRules.filter(
     ({ signal, of, objectives }) => signal === name && of !== 'bad' && (objectives?.includes(kind) ?? true),
   )
   return {
@@ -48,7 +50,7 @@ export const isRecovery = ({ type, message = '' }: CurveMark): boolean =>
  */
 export function signalOf({ type, message = '' }: CurveMark): SeriesName | null {
   if (type !== 'health' && type !== 'remedy') return null
-  return healthRules.find(({ state, reason }) => message.endsWith(`${state}: ${reason}`))?.signal ?? null
+  return allRules.find(({ state, reason }) => message.endsWith(`${state}: ${reason}`))?.signal ?? null
 }
 
 /**

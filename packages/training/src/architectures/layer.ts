@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D, Variable } from '@kantor/engine'
+import { type Tensor, type Tensor2D, tf, type Variable } from '@kantor/engine'
 import type { Operation } from './operation.js'
 import type { Parameter } from './parameter.js'
 
@@ -34,6 +34,8 @@ export interface Layer {
   /** What `apply` computes when nothing is trained; absent where other formats have no words for it. */
   operations?: readonly Operation[] | undefined
   apply(x: Tensor, context: Context): Tensor
+  /** The most by which it lengthens the difference of two inputs, or somewhat more, as a scalar; absent where the weights alone do not tell. */
+  lipschitz?: ((context: Context) => Tensor) | undefined
 }
 
 export const sequential = (layers: readonly Layer[]): Layer => ({
@@ -44,6 +46,7 @@ export const sequential = (layers: readonly Layer[]): Layer => ({
       const output = layer.apply(value, context)
       return context.tap && hasMatrix(layer) ? context.tap(output) : output
     }, x),
+  lipschitz: productOf(layers),
 })
 
 /** One after another; undefined when one of them has none. */
@@ -52,10 +55,23 @@ function operationsOf(layers: readonly Layer[]): readonly Operation[] | undefine
   return each.includes(undefined) ? undefined : each.flatMap((operations) => operations ?? [])
 }
 
+/** Undefined when one of them has no bound: a norm over the batch, or over an image, stretches as much as its input is narrow. */
+function productOf(layers: readonly Layer[]): Layer['lipschitz'] {
+  const each = layers.map(({ lipschitz }) => lipschitz)
+  if (each.includes(undefined)) return undefined
+  return (context) => each.map((bound) => bound!(context)).reduce((product, bound) => tf.mul(product, bound))
+}
+
 const hasMatrix = ({ parameters }: Layer): boolean => parameters.some(({ torchShape }) => torchShape.length > 1)
 
 export const activation = (apply: (x: Tensor) => Tensor, operations?: readonly Operation[]): Layer => ({
   parameters: [],
   operations,
   apply,
+})
+
+/** One that lengthens nothing. */
+export const shortening = (apply: (x: Tensor) => Tensor, operations?: readonly Operation[]): Layer => ({
+  ...activation(apply, operations),
+  lipschitz: () => tf.scalar(1),
 })

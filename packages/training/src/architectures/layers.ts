@@ -12,7 +12,8 @@ import {
   tanh,
   tf,
 } from '@kantor/engine'
-import { activation, type Layer } from './layer.js'
+import { type Layer, shortening } from './layer.js'
+import { convolutionStretch, largestStretch } from './lipschitz.js'
 import { type Init, type Parameter, permuted, plain } from './parameter.js'
 import { plainWeight, type WeightNorm } from './weight-norm.js'
 
@@ -54,6 +55,7 @@ function convolution(
     parameters: [parameter, ...weightNorm.parameters(parameter)],
     ...(weightNorm === plainWeight && { operations: [{ kind: 'convolution', weight: parameter, strides }] }),
     apply: (x, context) => convolve(x as Tensor4D, weightNorm.apply(parameter, context) as Tensor4D, strides, 'same'),
+    lipschitz: (context) => convolutionStretch(weightNorm.apply(parameter, context), strides),
   }
 }
 
@@ -91,6 +93,7 @@ export function scoring(name: string, from: number, weightNorm: WeightNorm = pla
     parameters: [parameter, ...weightNorm.parameters(parameter)],
     apply: (x, context) =>
       tf.reshape(dense(tf.reshape(x, [-1, 16 * from]), weightNorm.apply(parameter, context) as Tensor2D), [-1]),
+    lipschitz: (context) => largestStretch(weightNorm.apply(parameter, context) as Tensor2D),
   }
 }
 
@@ -148,16 +151,17 @@ export function linear(
     operations: [{ kind: 'dense', weight: matrix, bias }],
     apply: (x, { variable }) =>
       dense(x as Tensor2D, variable(matrix.name) as Tensor2D, variable(bias.name) as unknown as Tensor1D),
+    lipschitz: ({ variable }) => largestStretch(variable(matrix.name) as Tensor2D),
   }
 }
 
-export const reluLayer: Layer = activation(relu, [{ kind: 'relu' }])
+export const reluLayer: Layer = shortening(relu, [{ kind: 'relu' }])
 
-export const tanhLayer: Layer = activation(tanh, [{ kind: 'tanh' }])
+export const tanhLayer: Layer = shortening(tanh, [{ kind: 'tanh' }])
 
 /** The authors' negative slope. */
-export const leakyReluLayer: Layer = activation((x: Tensor) => leakyRelu(x, 0.2))
+export const leakyReluLayer: Layer = shortening((x: Tensor) => leakyRelu(x, 0.2))
 
 /** Each image, or row, to this shape. */
 export const reshape = (shape: readonly number[]): Layer =>
-  activation((x) => tf.reshape(x, [-1, ...shape]), [{ kind: 'reshape', shape }])
+  shortening((x) => tf.reshape(x, [-1, ...shape]), [{ kind: 'reshape', shape }])

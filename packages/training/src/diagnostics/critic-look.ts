@@ -20,7 +20,7 @@ export interface CriticMoment {
 const SATURATED = 0.99
 
 /**
- * A few sums over what the step computed anyway, [12]: its own numbers stay as they are to the bit. Called after the step's last
+ * A few sums over what the step computed anyway, [13]: its own numbers stay as they are to the bit. Called after the step's last
  * assignment, so that weights clamped after the update are seen clamped.
  */
 export function criticLook(game: Game, moment: CriticMoment): Tensor1D {
@@ -32,6 +32,7 @@ export function criticLook(game: Game, moment: CriticMoment): Tensor1D {
     variance(realScoresN),
     variance(fakeScoresN),
     shareOnBound(clamped, critic, objective.clamp, () => true),
+    lowestShareOnBound(clamped, critic, objective.clamp),
     shareOnBound(clamped, critic, objective.clamp, isScale),
     lowestVariance(critic),
     tf.mean(tf.cast(tf.greater(tf.abs(fakeNHWC), SATURATED), 'float32')),
@@ -43,15 +44,18 @@ export function criticLook(game: Game, moment: CriticMoment): Tensor1D {
 
 /** From `criticLook`; what the game does not have (a clip bound, batch norms) is left out. */
 export function criticFigures({ critic, objective }: Game, look: ArrayLike<number>): Diagnostics {
-  const [realVariance, fakeVariance, clipped, clippedScales, minVariance, saturated, shift, varianceRatio, ...sums] =
-    Array.from(look) as [number, number, number, number, number, number, number, number, ...number[]]
+  const [realVariance, fakeVariance, ...rest] = Array.from(look) as [number, number, ...number[]]
+  const [clipped, leastClipped, clippedScales, minVariance, saturated, shift, varianceRatio, ...sums] = rest as [
+    ...[number, number, number, number, number, number, number],
+    ...number[],
+  ]
   const { weightNorm, gradientNorm, ratio, cosine } = updateFigures(sums)
   const { clamp } = objective
   const clampsScales = clamp && critic.trained.some((weight) => isScale(weight) && clamp.holds(weight.parameter))
   return {
     real_sd: Math.sqrt(realVariance),
     fake_sd: Math.sqrt(fakeVariance),
-    ...(clamp && { clipped_share: clipped }),
+    ...(clamp && { clipped_share: clipped, clipped_share_min: leastClipped }),
     ...(clampsScales && { clipped_scale_share: clippedScales }),
     ...(critic.weights.some(isVariance) && { min_variance: minVariance }),
     critic_gradient_norm: gradientNorm,
@@ -74,13 +78,32 @@ const isScale = ({ parameter }: Weight): boolean =>
   parameter.role === 'batch-norm' && parameter.name.endsWith('.weight')
 const isVariance = ({ parameter }: Weight): boolean => parameter.name.endsWith('.running_var')
 
+type Clamp = Game['objective']['clamp']
+
 /** Of the clamped weights that are asked for, the share at ±bound, where the clamp leaves those that were beyond. */
-function shareOnBound(
+function shareOnBound(all: Tensor1D, critic: Player, clamp: Clamp, isAsked: (weight: Weight) => boolean): Tensor {
+  const parts = clampedParts(all, critic, clamp, isAsked)
+  if (!clamp || parts.length === 0) return tf.scalar(0)
+  const held = parts.length === critic.trained.length ? all : tf.concat(parts)
+  return onBound(held, clamp.bound)
+}
+
+/** The same of the layer that has the least: of its weight matrix, as a norm's few scales may well all be there. */
+function lowestShareOnBound(all: Tensor1D, critic: Player, clamp: Clamp): Tensor {
+  const parts = clampedParts(all, critic, clamp, ({ parameter }) => parameter.torchShape.length > 1)
+  if (!clamp || parts.length === 0) return tf.scalar(0)
+  return tf.min(tf.stack(parts.map((part) => onBound(part, clamp.bound))))
+}
+
+const onBound = (weights: Tensor, bound: number): Tensor =>
+  tf.mean(tf.cast(tf.greaterEqual(tf.abs(weights), bound * (1 - 1e-6)), 'float32'))
+
+function clampedParts(
   all: Tensor1D,
   { trained }: Player,
-  clamp: Game['objective']['clamp'],
+  clamp: Clamp,
   isAsked: (weight: Weight) => boolean,
-): Tensor {
+): Tensor1D[] {
   const parts: Tensor1D[] = []
   let at = 0
   for (const weight of trained) {
@@ -88,9 +111,7 @@ function shareOnBound(
     if (clamp?.holds(weight.parameter) && isAsked(weight)) parts.push(tf.slice(all, [at], [size]))
     at += size
   }
-  if (!clamp || parts.length === 0) return tf.scalar(0)
-  const held = parts.length === trained.length ? all : tf.concat(parts)
-  return tf.mean(tf.cast(tf.greaterEqual(tf.abs(held), clamp.bound * (1 - 1e-6)), 'float32'))
+  return parts
 }
 
 function lowestVariance({ weights }: Player): Tensor {

@@ -62,8 +62,9 @@ export function createDiagnosis(spec: JobSpec, split: SplitImages, stepper: Prob
       return { slope_real: real, slope_fake: fake, slope_between: between, slope_max: largest }
     },
     layers(step) {
-      const norms = stepper.probe('layers', shown('real', training, draw(training, count, step, 0)))
-      return { layer_slope: slopeOf(Array.from(norms, Math.log10)) }
+      const found = stepper.probe('layers', shown('real', training, draw(training, count, step, 0)))
+      const [bound, ...norms] = found as unknown as [number, ...number[]]
+      return { layer_slope: slopeOf(norms.map(Math.log10)), ...(!Number.isNaN(bound) && { lipschitz_bound: bound }) }
     },
     scores(step) {
       const both = draw(training, 2 * count, step, 0)

@@ -1,23 +1,15 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Diagnostics, JobSpec } from '@kantor/contracts'
-import {
-  loadTensorFlow,
-  pinnedLowerings,
-  seedPair,
-  type Tensor1D,
-  type Tensor2D,
-  type Tensor4D,
-  tf,
-} from '@kantor/engine'
+import { loadTensorFlow, pinnedLowerings, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '@kantor/engine'
 import { readSafetensors } from '../checkpoint/safetensors.js'
 import type { ImageSource, TrainEvent } from '../events.js'
 import { createGame, type Game } from '../game.js'
-import type { Player } from '../player.js'
 import { watchedCriticStep } from '../step/critic-step.js'
 import { nextCoefficients } from '../step/eager-stepper.js'
 import { watchedGeneratorStep } from '../step/generator-step.js'
 import { createStepper } from '../step/stepper.js'
 import { aSpec, collect, lastCheckpoint, only, someImages } from '../testing/runs.js'
+import { noise, set } from '../testing/scenes.js'
 import { criticFigures } from './critic-look.js'
 import { createDiagnosis, probeShape } from './diagnosis.js'
 import { createProbes } from './probes.js'
@@ -78,13 +70,6 @@ interface Scene {
   /** [−1, 1]. */
   real?: Tensor4D
 }
-const set = ({ weights: all }: Player, names: RegExp, change: (value: number, i: number) => number): void => {
-  for (const { parameter, variable } of all) {
-    if (!names.test(parameter.name)) continue
-    const values = variable.dataSync<'float32'>().map(change)
-    variable.assign(tf.tensor(values, variable.shape))
-  }
-}
 const noiseImages = (spread = 1, mean = 0) =>
   tf.add(tf.mul(tf.randomUniform([8, 16, 16, 1], -1, 1, 'float32', 4), spread), mean) as Tensor4D
 const even = (value: number) => tf.mul(tf.ones([8, 16, 16, 1]), value) as Tensor4D
@@ -137,6 +122,17 @@ describe('of every critic step', () => {
     }
     expect(criticStepOf({ spec: { ...wide, ...clip({ clip: 1, clipBatchNorm: false }) } }).clipped_share).toBe(0)
     expect(criticStepOf({ spec: { objective: { kind: 'wgan-gp' } } })).not.toHaveProperty('clipped_share')
+  })
+  test('clipped_share_min: one layer within the bound is what counts, however many are on it', () => {
+    const spec = { ...wide, ...clip({ clamp: 'before', clipBatchNorm: false }) }
+    const small = criticStepOf({ spec, change: ({ critic }) => set(critic, /initial/, (value) => value * 1e-3) })
+    const all = criticStepOf({ spec, change: ({ critic }) => set(critic, /conv\.weight/, (value) => value * 1e3) })
+    const free = criticStepOf({ spec })
+    expect(small).toMatchObject({ clipped_share_min: 0 })
+    expect(small.clipped_share).toBeGreaterThan(0.5)
+    expect(all.clipped_share_min).toBeGreaterThan(0.95)
+    expect(Math.abs(free.clipped_share_min! - 0.617)).toBeLessThan(0.05)
+    expect(criticStepOf({ spec: { objective: { kind: 'wgan-gp' } } })).not.toHaveProperty('clipped_share_min')
   })
   test('clipped_scale_share: every scale of a batch norm is on ±0.01 at first, none on ±10, and free ones are not told of', () => {
     expect(criticStepOf({}).clipped_scale_share).toBe(1)
@@ -260,6 +256,24 @@ describe('now and then', () => {
     expect(looksAt(mlp, undefined, hidden(100)).layer_slope).toBeLessThan(-0.5)
     expect(Math.abs(looksAt(mlp, undefined, hidden(1)).layer_slope!)).toBeLessThan(0.5)
   })
+  test('lipschitz_bound: no slope of a critic without norms exceeds it, and critics with a norm have none', () => {
+    for (const critic of ['mlp', 'dcgan-nobn', 'dcgan-sn'] as const) {
+      const model = { ...aSpec().model, critic, criticFilters: 16, extraLayers: critic === 'mlp' ? 0 : 1 }
+      for (const factor of [1, 30]) {
+        const steeper = (game: Game) => set(game.critic, /weight$/, (value) => factor * value)
+        const { lipschitz_bound: bound, slope_max: slope } = looksAt(aSpec({ model }), undefined, steeper)
+        expect(slope).toBeGreaterThan(0)
+        expect(bound!).toBeGreaterThan(slope!)
+      }
+    }
+    // Spectral norm holds each σ at about 1: only the patches' overlap is left, 2 · 2 · 3 and the score.
+    const spectral = looksAt(aSpec({ model: { ...aSpec().model, critic: 'dcgan-sn' } })).lipschitz_bound!
+    expect(spectral).toBeGreaterThan(3)
+    expect(spectral).toBeLessThan(12)
+    for (const critic of ['dcgan', 'dcgan-ln', 'resnet'] as const) {
+      expect(looksAt(aSpec({ model: { ...aSpec().model, critic } }))).not.toHaveProperty('lipschitz_bound')
+    }
+  })
   test('w_floor: two batches of one image do not differ, those of different images do', () => {
     const one = { ...someImages(64), read: (indices: Int32Array) => someImages(64).read(indices.map(() => 3)) }
     expect(looksAt(mlp, one).w_floor).toBe(0)
@@ -280,19 +294,6 @@ describe('now and then', () => {
     const still = await gapAt(1e-12)
     expect(still === undefined || Math.abs(still) < 0.2).toBe(true)
   }, 300_000)
-})
-
-/** Noise has nothing to learn but the images themselves. */
-const noise = (numImages: number) => ({
-  ...someImages(numImages),
-  read: (indices: Int32Array) => {
-    const pixels = new Uint8Array(indices.length * 256)
-    indices.forEach((index, n) => {
-      const [a, b] = seedPair(index, 'init')
-      for (let i = 0; i < 256; i++) pixels[n * 256 + i] = Math.imul(a + i * b, 0x9e3779b1) >>> 24
-    })
-    return pixels
-  },
 })
 
 const overfitGap = async (numImages: number) => {

@@ -24,7 +24,10 @@ import { drawnSources } from '../step/game-program.js'
 export interface Probes {
   /** Inputs `real`, `latent`, `factors`: mean ‖∇f‖ at real, generated and between images, and the largest of all, [4]. */
   slopes: Step
-  /** Input `real`: the norm of ∂ mean D / ∂a for the output a of every layer with a weight matrix, from the images up, [layers]. */
+  /**
+   * Input `real`: an upper bound of the critic's slope, NaN where there is none, then the norm of ∂ mean D / ∂a for the output a of every
+   * layer with a weight matrix, from the images up, [1 + layers].
+   */
   layers: Step
   /** Inputs `first`, `second` (real batches), `heldOut` where there is one, `latent`: mean D on each and on the fake batch, [3 or 4]. */
   scores: Step
@@ -101,7 +104,8 @@ export function createProbes(
           return tf.mean(critic.forward(realNHWC, 'batch', { ...given, tap }))
         }
         const gradients = tf.grads(nudged)(outputs.map((a) => tf.zerosLike(a)))
-        return { found: tf.stack(gradients.map((gradient) => tf.sqrt(tf.sum(tf.mul(gradient, gradient))))) }
+        const norms = gradients.map((gradient) => tf.sqrt(tf.sum(tf.mul(gradient, gradient))))
+        return { found: tf.stack([critic.lipschitz?.() ?? tf.scalar(NaN), ...norms]) }
       },
     },
     scores: {

@@ -1,50 +1,66 @@
 import { describe, expect, test } from '@jest/globals'
-import { type CurvePoint, type HealthRule, healthRules, JobSpec, lossNames, type Objective } from '@kantor/contracts'
+import {
+  type CurvePoint,
+  type Diagnostics,
+  type HealthRule,
+  healthRules,
+  JobSpec,
+  lossNames,
+  type Objective,
+} from '@kantor/contracts'
 import { createHealthMonitor, type HealthMemory } from './monitor.js'
 
 const specOf = (kind: Objective['kind']) =>
   JobSpec.parse({ dataset: 'test@000000000000', objective: { kind }, seed: 1 })
 const OF_LOSSES: Record<string, number> = { w_estimate: 0.5, critic_loss: -0.5, gen_loss: 0.1 }
 
-/** A point of a run that fares well, but for one signal. */
-function point(step: number, signal: string, value: number): CurvePoint {
-  const values = Float32Array.from(lossNames, (name) => (name === signal ? value : (OF_LOSSES[name] ?? 0)))
+/** A point of a run that fares well, but for one signal, and `over` beside it. */
+function point(step: number, signal: string, value: number, over: Diagnostics = {}): CurvePoint {
+  const given: Record<string, number> = { ...OF_LOSSES, ...over, [signal]: value }
+  const values = Float32Array.from(lossNames, (name) => given[name] ?? 0)
   const isLoss = (lossNames as readonly string[]).includes(signal)
-  return { step, criticStep: 5 * step, values, diagnostics: isLoss ? {} : { [signal]: value } }
+  return { step, criticStep: 5 * step, values, diagnostics: { ...over, ...(!isLoss && { [signal]: value }) } }
 }
 
 const STEPS = 2200
+/** What a rise, and what a ratio is over. */
+const [BEFORE, OVER] = [0.5, 0.25]
 /** The states that a run comes into whose signal is `good`, and `bad` from step 1 600 on. */
-function statesOf({ signal, objectives }: HealthRule, good: number, bad: number): string[] {
+function statesOf({ signal, objectives, over }: HealthRule, good: number, bad: number): string[] {
   const monitor = createHealthMonitor(specOf(objectives?.[0] ?? 'wgan-clip'))
   const states: string[] = []
   for (let step = 1; step <= STEPS; step++) {
-    const health = monitor.add(point(step, signal, step < 1600 ? good : bad))
+    const health = monitor.add(point(step, signal, step < 1600 ? good : bad, over && { [over.signal]: OVER }))
     if (health) states.push(health.state)
   }
   return states
 }
 
-/** On either side of what the rule allows. */
+/** One in a hundred on either side of what the rule allows. */
 function sides({ of, above, below }: HealthRule): { good: number; bad: number } {
-  if (of === 'bad') return { good: 0.5, bad: NaN }
-  if (of === 'rise') return { good: 0.5, bad: 0.5 * above! * 1.1 }
-  return above !== undefined ? { good: above - 0.1, bad: above * 1.01 } : { good: below! + 0.2, bad: below! - 0.1 }
+  if (of === 'bad') return { good: BEFORE, bad: NaN }
+  const unit = of === 'rise' ? BEFORE : of === 'ratio' ? OVER : 1
+  const level = unit * (above ?? below)!
+  // 0 has no hundredth.
+  const little = 0.01 * (Math.abs(level) || 1)
+  const [nearer, beyond] = above === undefined ? [level + little, level - little] : [level - little, level + little]
+  return { good: of === 'rise' ? BEFORE : nearer, bad: beyond }
 }
 
 describe('every rule of critic health', () => {
-  test.each(healthRules.map((rule) => [`${rule.state}: ${rule.signal}, ${rule.of}`, rule] as const))(
-    '%s',
-    (_, rule) => {
-      const { good, bad } = sides(rule)
-      // Fires when its condition holds, and only then.
-      expect(statesOf(rule, good, bad).slice(0, 3)).toEqual(['warming', 'tracking', rule.state])
-      expect(statesOf(rule, good, good)).toEqual(['warming', 'tracking'])
-    },
-  )
+  test.each(Object.entries(healthRules))('%s', (_, rule) => {
+    const { good, bad } = sides(rule)
+    // Fires when its condition holds, and only then.
+    expect(statesOf(rule, good, bad).slice(0, 3)).toEqual(['warming', 'tracking', rule.state])
+    expect(statesOf(rule, good, good)).toEqual(['warming', 'tracking'])
+  })
+  test('has a message of its own, which says which one it was', () => {
+    const rules = Object.values(healthRules)
+    expect(new Set(rules.map(({ state, reason }) => `${state}: ${reason}`)).size).toBe(rules.length)
+  })
 })
 
-const lagging = healthRules.find(({ signal, of }) => signal === 'w_estimate' && of === 'median')!
+const lagging = healthRules['estimate-negative']
 
 const wavering = (step: number) => (step === 500 ? NaN : step > 700 ? -0.1 : 0.5)
 
@@ -65,7 +81,7 @@ describe('the monitor', () => {
 
   test('does not flicker: a state must be seen at three looks in a row, but for what is not finite', () => {
     const monitor = createHealthMonitor(specOf('wgan-gp'))
-    const gap = healthRules.find(({ signal }) => signal === 'optimality_gap')!
+    const gap = healthRules['burst-helps']
     const told = Array.from({ length: 900 }, (_, i) => {
       // Every burst says another thing, and the next look hears it.
       const step = i + 1

@@ -6,10 +6,9 @@ import {
   type HealthState,
   type JobSpec,
   lossNames,
-  RISE_OVER,
   type SeriesName,
 } from '@kantor/contracts'
-import { holds } from './judge.js'
+import { holds, sizesOf } from './judge.js'
 
 /** Generator steps between two looks: medians do not change faster. */
 export const LOOK_EVERY = 10
@@ -37,13 +36,13 @@ export function createHealthMonitor(
   { objective, schedule }: Pick<JobSpec, 'objective' | 'schedule'>,
   memory: HealthMemory = noMemory(),
 ): HealthMonitor {
-  const rules = healthRules.filter(({ objectives }) => objectives?.includes(objective.kind) ?? true)
+  const rules = Object.values(healthRules).filter(({ objectives }) => objectives?.includes(objective.kind) ?? true)
   const sizes = windowSizes(rules)
   // Until the median of the estimate is one of steps after the warm-up.
   const warm = schedule.warmup.generatorSteps + 101
 
   const judge = (step: number): CriticHealth => {
-    const broken = rules.find((rule) => step >= rule.from && holds(rule, memory.windows[rule.signal] ?? []))
+    const broken = rules.find((rule) => step >= rule.from && holds(rule, memory.windows))
     if (broken) {
       const { state, reason, suggestion } = broken
       return { state, reason, suggestion, sinceStep: step }
@@ -87,8 +86,6 @@ function valuesOf({ values, diagnostics = {} }: CurvePoint): [SeriesName, number
 
 function windowSizes(rules: readonly HealthRule[]): Map<SeriesName, number> {
   const sizes = new Map<SeriesName, number>()
-  for (const { signal, of, window } of rules) {
-    sizes.set(signal, Math.max(sizes.get(signal) ?? 0, of === 'rise' ? window + RISE_OVER : window))
-  }
+  for (const [name, size] of rules.flatMap(sizesOf)) sizes.set(name, Math.max(sizes.get(name) ?? 0, size))
   return sizes
 }

@@ -7,19 +7,23 @@ import { LOOK_EVERY, PATIENCE } from './monitor.js'
  * later may hold the trouble already.
  */
 export function lastGoodStep({ state, reason, sinceStep }: CriticHealth, spec: Pick<JobSpec, 'sampling'>): number {
-  const rule = healthRules.find((one) => one.state === state && one.reason === reason)
+  const rule = Object.values(healthRules).find((one) => one.state === state && one.reason === reason)
   return rule ? Math.max(0, sinceStep - spanOf(rule, spec)) : 0
 }
 
 /** In generator steps. */
-function spanOf({ signal, of, window }: HealthRule, spec: Pick<JobSpec, 'sampling'>): number {
+function spanOf({ signal, of, window, over }: HealthRule, spec: Pick<JobSpec, 'sampling'>): number {
   if (of === 'bad') return window
-  return (PATIENCE - 1) * LOOK_EVERY + window * stepsBetween(signal, spec)
+  const spans = [{ signal, window }, ...(over ? [over] : [])].map(
+    (seen) => seen.window * stepsBetween(seen.signal, spec),
+  )
+  return (PATIENCE - 1) * LOOK_EVERY + Math.max(...spans)
 }
 
 /** Values of a series. */
 function stepsBetween(signal: SeriesName, { sampling }: Pick<JobSpec, 'sampling'>): number {
   if (signal === 'diversity' || signal === 'near_duplicates') return sampling.every
-  if (signal === 'layer_slope') return every.layers
+  if (signal === 'layer_slope' || signal === 'lipschitz_bound') return every.layers
+  if (signal === 'w_floor' || signal === 'overfit_gap') return every.scores
   return signal.startsWith('slope_') ? every.slopes : 1
 }

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { healthRules, type HealthState } from '@kantor/contracts'
+import { type HealthRuleName, healthRules } from '@kantor/contracts'
 import { loadTensorFlow } from '@kantor/engine'
 import { aSpec, collect, lastCheckpoint, only, someImages } from '../testing/runs.js'
 import type { TrainEvent } from '../events.js'
@@ -25,8 +25,8 @@ const criticStepsOf = (events: TrainEvent[]) => {
 }
 const boost = { when: 'exploding', do: 'boost-critic', criticSteps: 7, generatorSteps: 20 }
 
-const ofRule = (state: HealthState, signal: string) => {
-  const { reason } = healthRules.find((rule) => rule.state === state && rule.signal === signal)!
+const ofRule = (name: HealthRuleName) => {
+  const { state, reason } = healthRules[name]
   const spec = aSpec({ sampling: { every: 400, count: 2 } })
   return lastGoodStep({ state, reason, suggestion: null, sinceStep: 3000 }, spec)
 }
@@ -90,10 +90,12 @@ describe('remedies', () => {
   }, 300_000)
 
   test('the last good step is before all that the rule has looked at', () => {
-    expect(ofRule('non-finite', 'w_estimate')).toBe(2999)
-    expect(ofRule('collapsed', 'diversity')).toBe(3000 - 20 - 3 * 400)
-    expect(ofRule('exploding', 'layer_slope')).toBe(3000 - 20 - 3 * 100)
-    expect(ofRule('exploding', 'w_estimate')).toBe(3000 - 20 - 101)
+    expect(ofRule('estimate-not-finite')).toBe(2999)
+    expect(ofRule('samples-alike')).toBe(3000 - 20 - 3 * 400)
+    expect(ofRule('critic-gradient-explodes-by-layer')).toBe(3000 - 20 - 3 * 100)
+    expect(ofRule('estimate-doubled')).toBe(3000 - 20 - 101)
+    // The longer of what a ratio compares.
+    expect(ofRule('estimate-is-noise')).toBe(3000 - 20 - 9 * 100)
   })
 
   test('stop: ends with a sample, a checkpoint and its own outcome; alert: changes nothing; neither without the state', async () => {

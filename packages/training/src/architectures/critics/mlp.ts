@@ -11,6 +11,7 @@ export function mlp({ imageSize, channels, filters, classes }: CriticShape): Lay
   const last = linear('main.6', { from: filters, to: 1 })
   const score: Layer = {
     parameters: last.parameters,
+    lipschitz: last.lipschitz,
     apply: (x, context) => tf.reshape(last.apply(x, context), [-1]),
   }
   return sequential([
