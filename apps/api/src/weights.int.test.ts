@@ -21,8 +21,11 @@ beforeEach(async () => {
 })
 
 /** A safetensors file; every tensor is a vector. */
-function file(tensors: Record<string, number[] | { dtype: string; bytes: Buffer }>): Buffer {
-  const header: Record<string, unknown> = {}
+function file(
+  tensors: Record<string, number[] | { dtype: string; bytes: Buffer }>,
+  metadata: Record<string, string> = {},
+): Buffer {
+  const header: Record<string, unknown> = { __metadata__: metadata }
   const data: Buffer[] = []
   let at = 0
   for (const [name, value] of Object.entries(tensors)) {
@@ -42,6 +45,7 @@ function file(tensors: Record<string, number[] | { dtype: string; bytes: Buffer 
 const upload = (payload: Buffer) =>
   rig.ask({ method: 'POST', url: '/weights', payload, headers: { 'content-type': 'application/octet-stream' } })
 const remove = (id: string) => rig.ask({ method: 'DELETE', url: `/weights/${id}` })
+const named = (network: string, value = 1) => file({ 'main.0.weight': [value] }, { 'kantor.network': network })
 const good = () => file({ 'netG.main.0.weight': [1, 2], 'netD.main.0.weight': [3] })
 
 describe('uploaded weights', () => {
@@ -69,6 +73,16 @@ describe('uploaded weights', () => {
     await expect(rig.store.getBytes(rows[0].key)).rejects.toMatchObject({ code: 'not-found' })
     expect(await unreferencedKeys(rig.db, [rows[0].key])).toEqual([rows[0].key])
     expect((await remove(weights.id)).statusCode).toBe(404)
+  })
+
+  test('of one network need no prefix where the metadata names it, as in an exported state_dict', async () => {
+    expect(replyOf('uploadWeights', await upload(named('generator')))).toMatchObject({ networks: ['generator'] })
+    expect(replyOf('uploadWeights', await upload(named('critic')))).toMatchObject({ networks: ['critic'] })
+    for (const [payload, pointer, code] of [
+      [named('judge'), '', 'required'],
+      [named('critic', Infinity), '/main.0.weight', 'invalid'],
+    ] as const)
+      expect((await upload(payload)).json()).toMatchObject({ status: 422, errors: [{ pointer, code }] })
   })
 
   test('are what a job starts from, and stay for as long as it does', async () => {

@@ -7,6 +7,12 @@ import { z } from 'zod'
 export const ExportFormat = z.enum(['state-dict', 'layers-model', 'onnx', 'saved-model']).meta({ id: 'ExportFormat' })
 export type ExportFormat = z.infer<typeof ExportFormat>
 
+/**
+ * Metadata of a safetensors file in which names have no `netG.` or `netD.` before them: the network that they are of, `generator` or `critic`. An
+ * exported state_dict has it, so that it can be uploaded as weights as it is.
+ */
+export const NETWORK_KEY = 'kantor.network'
+
 /** Formats that can write down batch norm by the statistics of the batch at hand; the others know running ones only. */
 const openToBatch: readonly ExportFormat[] = ['onnx', 'saved-model']
 

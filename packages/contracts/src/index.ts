@@ -89,7 +89,7 @@ export {
 } from './job.js'
 export { JobListQuery, JobSort } from './job-list.js'
 export { applyPreset, Budget, isObject, JobSpec, JobSpecInput, layer, Preset, presets, Schedule } from './job-spec.js'
-export { Exported, exportedMedia, ExportFormat, ExportRequest } from './export.js'
+export { Exported, exportedMedia, ExportFormat, ExportRequest, NETWORK_KEY } from './export.js'
 export { Weights } from './weights.js'
 export { Generate, Generated, type GenerateInput, generatedMedia, Neighbours, numGenerated } from './generate.js'
 export { allows, ApiKey, CreateApiKey, CreatedApiKey, KeyQuotas, PatchApiKey, Scope } from './keys.js'

@@ -28,7 +28,10 @@ export async function safetensorsFault(path: string): Promise<string | null> {
  */
 export async function readLayout(
   path: string,
-): Promise<{ fault: string; tensors?: undefined } | { fault?: undefined; tensors: TensorEntry[] }> {
+): Promise<
+  | { fault: string; tensors?: undefined; metadata?: undefined }
+  | { fault?: undefined; tensors: TensorEntry[]; metadata: Json }
+> {
   const file = await open(path)
   try {
     const { size } = await file.stat()
@@ -42,13 +45,14 @@ export async function readLayout(
     const found = tensorsIn(header, size - 8 - header.length)
     if (typeof found === 'string') return { fault: found }
     const from = 8 + header.length
-    return { tensors: found.map((tensor) => ({ ...tensor, begin: tensor.begin + from, end: tensor.end + from })) }
+    const tensors = found.tensors.map((one) => ({ ...one, begin: one.begin + from, end: one.end + from }))
+    return { tensors, metadata: found.metadata }
   } finally {
     await file.close()
   }
 }
 
-function tensorsIn(bytes: Uint8Array, dataBytes: number): TensorEntry[] | string {
+function tensorsIn(bytes: Uint8Array, dataBytes: number): { tensors: TensorEntry[]; metadata: Json } | string {
   let header: unknown
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -56,9 +60,9 @@ function tensorsIn(bytes: Uint8Array, dataBytes: number): TensorEntry[] | string
     return 'its header is not JSON'
   }
   if (!isObject(header)) return 'its header is not an object'
+  const { __metadata__: described, ...entries } = header
   const tensors: TensorEntry[] = []
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue
+  for (const [name, entry] of Object.entries(entries)) {
     const tensor = tensorOf(name, entry)
     if (typeof tensor === 'string') return `tensor ${JSON.stringify(name.slice(0, 100))} ${tensor}`
     tensors.push(tensor)
@@ -68,7 +72,8 @@ function tensorsIn(bytes: Uint8Array, dataBytes: number): TensorEntry[] | string
     if (begin !== reached) return begin < reached ? 'its tensors overlap' : 'its tensors leave a hole'
     reached = end
   }
-  return reached === dataBytes ? tensors : `its tensors are ${reached} bytes, the file holds ${dataBytes}`
+  if (reached === dataBytes) return { tensors, metadata: isObject(described) ? described : {} }
+  return `its tensors are ${reached} bytes, the file holds ${dataBytes}`
 }
 
 function tensorOf(name: string, entry: unknown): TensorEntry | string {

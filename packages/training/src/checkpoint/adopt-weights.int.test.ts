@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, test } from '@jest/globals'
+import { ExportRequest } from '@kantor/contracts'
 import { loadTensorFlow, tf } from '@kantor/engine'
+import { exportGenerator } from '../export/index.js'
 import { drawLatents } from '../latents.js'
 import { aSpec, collect, lastCheckpoint, only, someImages } from '../testing/runs.js'
 import { float32Tensor, readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.js'
@@ -47,6 +49,14 @@ describe('a run that begins with weights', () => {
     const [scratch, half] = [await begin(), await begin(weightsOf(other, /^netG\./))]
     expect(tensorsOf(half, /^netG\./)).toEqual(tensorsOf(other, /^netG\./))
     expect(tensorsOf(half, /^netD\./)).toEqual(tensorsOf(scratch, /^netD\./))
+  })
+
+  test('takes an exported generator as it is', async () => {
+    const request = ExportRequest.parse({ format: 'state-dict' })
+    const [exported] = exportGenerator(other, request).files
+    const begun = await begin(exported!.bytes)
+    expect(tensorsOf(begun, /^netG\./)).toEqual(tensorsOf(other, /^netG\./))
+    expect(tensorsOf(begun, /^netD\./)).toEqual(tensorsOf(await begin(), /^netD\./))
   })
 
   test.each([

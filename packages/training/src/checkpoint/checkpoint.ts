@@ -95,6 +95,7 @@ const sortKeys = (_key: string, value: unknown): unknown =>
 
 /** The names of the generator's weights begin so. */
 export const GENERATOR = 'netG.'
+export const CRITIC = 'netD.'
 /** The generator's running mean, under the generator's own names. */
 export const AVERAGE = 'netG_ema.'
 
@@ -102,7 +103,7 @@ export const AVERAGE = 'netG_ema.'
 export const playersOf = ({ generator, critic }: Game) =>
   [
     { player: generator, weights: GENERATOR, slots: 'optimizerG.' },
-    { player: critic, weights: 'netD.', slots: 'optimizerD.' },
+    { player: critic, weights: CRITIC, slots: 'optimizerD.' },
   ] as const
 
 /**
@@ -122,7 +123,7 @@ export function writeCheckpoint(
   if (tensors.some(([, tensor]) => !isFinite(tensor))) return null
   // PyTorch counts the batches of every batch norm: one per pass through the network.
   tensors.push(...batchCounts(game.generator, GENERATOR, state.criticStep + state.step))
-  tensors.push(...batchCounts(game.critic, 'netD.', game.objective.criticPasses * state.criticStep + state.step))
+  tensors.push(...batchCounts(game.critic, CRITIC, game.objective.criticPasses * state.criticStep + state.step))
   return writeSafetensors(tensors, {
     format: FORMAT,
     formatVersion: String(FORMAT_VERSION),

@@ -140,7 +140,7 @@ describe('an exported generator', () => {
     const stored = readSafetensors(checkpoints.get('dcgan')!).tensors
     const request = ExportRequest.parse({ format: 'state-dict', weights: 'generator' })
     const { tensors, metadata } = readSafetensors(exportGenerator(checkpoints.get('dcgan')!, request).files[0]!.bytes)
-    expect(metadata).toEqual({ format: 'pt' })
+    expect(metadata).toEqual({ format: 'pt', 'kantor.network': 'generator' })
     expect([...tensors.keys()]).toContain('main.initial:8:batchnorm.num_batches_tracked')
     const [averaged] = exportGenerator(checkpoints.get('dcgan')!, ExportRequest.parse({ format: 'state-dict' })).files
     expect([...readSafetensors(averaged!.bytes).tensors.keys()]).toEqual([...tensors.keys()])

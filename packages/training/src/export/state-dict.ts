@@ -1,3 +1,4 @@
+import { NETWORK_KEY } from '@kantor/contracts'
 import { GENERATOR } from '../checkpoint/checkpoint.js'
 import type { ChosenGenerator } from '../checkpoint/chosen-generator.js'
 import { type StoredTensor, writeSafetensors } from '../checkpoint/safetensors.js'
@@ -12,6 +13,7 @@ export function stateDict({ file, prefix }: ChosenGenerator): ExportedFile[] {
     const begin = prefixOf(name)
     return begin === undefined ? [] : [[name.slice(begin.length), tensor]]
   })
-  // What the reference implementation writes for PyTorch.
-  return [{ name: 'generator.safetensors', bytes: writeSafetensors(tensors, { format: 'pt' }) }]
+  // What the reference implementation writes for PyTorch, and what an upload of it is to say.
+  const metadata = { format: 'pt', [NETWORK_KEY]: 'generator' }
+  return [{ name: 'generator.safetensors', bytes: writeSafetensors(tensors, metadata) }]
 }
