@@ -2,6 +2,8 @@ export { tf, type TensorFlow } from './binding.js'
 export { weightedGradients } from './gradients.js'
 export { compile, type Compiled, type CompileOptions } from './graph/compile.js'
 export { CompileError } from './graph/compile-error.js'
+export { evaluateGraph } from './graph/evaluate-graph.js'
+export { type FrozenGraph, FrozenGraphError, openFrozenGraph } from './graph/frozen-graph.js'
 export {
   compileProgram,
   type Feeds,
@@ -13,7 +15,13 @@ export {
 } from './graph/program.js'
 export { type Plan, plans } from './graph/convolution-plans.js'
 export { type LoweringChooser, type Lowerings, measuredLowerings, pinnedLowerings } from './graph/lowerings.js'
-export { type AttributeValue, type GraphNode, savedModelBytes, type Signature } from './graph/messages.js'
+export {
+  type AttributeValue,
+  graphDefBytes,
+  type GraphNode,
+  savedModelBytes,
+  type Signature,
+} from './graph/messages.js'
 export type { Precision } from './graph/precision.js'
 export type { InputSpec } from './graph/recording.js'
 export { describeTensorFlow, loadTensorFlow, type TensorFlowDescription } from './load.js'

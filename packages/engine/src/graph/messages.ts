@@ -114,23 +114,32 @@ function signatureMessage(pb: Messages, { inputs, outputs }: Signature): Message
   return message
 }
 
-/** The bytes of a `saved_model.pb` that holds one graph under the tag `serve`, with the signature `serving_default` if one is given. */
-export function savedModelBytes(nodes: readonly GraphNode[], signature?: Signature): Uint8Array {
-  const pb = messages()
+/** A GraphDef's producer: any of the last years, as older ones would get the semantics of ops of their time. */
+const PRODUCER = 1395
+
+function graphMessage(pb: Messages, nodes: readonly GraphNode[], producer: number): Message {
   const nodeMessages = nodes.map(({ name, op, inputs, attributes }) => {
     const node = make(pb.NodeDef, { Name: name, Op: op, InputList: [...inputs] })
     const map = node.getAttrMap()
     for (const [key, value] of Object.entries(attributes)) map.set(key, attributeMessage(pb, value))
     return node
   })
-  const graph = make(pb.GraphDef, {
+  return make(pb.GraphDef, {
     NodeList: nodeMessages,
-    // Any producer of the last years: older ones would get the semantics of ops of their time.
-    Versions: make(pb.VersionDef, { Producer: 1395, MinConsumer: 12 }),
+    Versions: make(pb.VersionDef, { Producer: producer, MinConsumer: 12 }),
   })
+}
+
+/** The bytes of a GraphDef: what a frozen graph's `.pb` file is. */
+export const graphDefBytes = (nodes: readonly GraphNode[], producer = PRODUCER): Uint8Array =>
+  graphMessage(messages(), nodes, producer).serializeBinary()
+
+/** The bytes of a `saved_model.pb` that holds one graph under the tag `serve`, with the signature `serving_default` if one is given. */
+export function savedModelBytes(nodes: readonly GraphNode[], signature?: Signature): Uint8Array {
+  const pb = messages()
   const metaGraph = make(pb.MetaGraphDef, {
     MetaInfoDef: make(pb.MetaGraphDef.MetaInfoDef, { TagsList: ['serve'] }),
-    GraphDef: graph,
+    GraphDef: graphMessage(pb, nodes, PRODUCER),
   })
   if (signature) metaGraph.getSignatureDefMap().set('serving_default', signatureMessage(pb, signature))
   const model = make(pb.SavedModel, { SavedModelSchemaVersion: 1 })

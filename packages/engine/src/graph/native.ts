@@ -43,7 +43,7 @@ export interface GraphBackend extends Omit<NativeBackend, 'createOutputTensor'> 
 export const graphBackend = (): GraphBackend => nativeBackend() as unknown as GraphBackend
 
 /** TensorFlow's numbers, the same in the binding and in a GraphDef. */
-export const dtypeNumbers = { float32: 1, int32: 3, uint8: 4, bool: 10, bfloat16: 14 } as const
+export const dtypeNumbers = { float32: 1, float64: 2, int32: 3, uint8: 4, bool: 10, bfloat16: 14 } as const
 export type GraphDtype = keyof typeof dtypeNumbers
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CompileError } from './compile-error.js'
@@ -12,24 +12,30 @@ export interface Feed {
   tensor: number
 }
 
+/** Opens a session by way of a directory, which is gone again afterwards. `parts`: those of `saved_model.pb`, one after the other. */
+export function loadSavedModel(parts: readonly Uint8Array[]): number {
+  const directory = mkdtempSync(join(tmpdir(), `kantor-graph-${process.pid}-`))
+  try {
+    for (const part of parts) appendFileSync(join(directory, 'saved_model.pb'), part)
+    return graphBackend().binding.loadSavedModel(directory, 'serve')
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
 /** A TensorFlow session on one graph. Variables live in it. */
 export class Session {
   readonly #id: number
   #open = true
 
   /**
-   * TensorFlow takes a graph by way of a directory; it is gone again when the constructor returns.
    * @throws CompileError with TensorFlow's words, which name the node: `step/op`.
    */
   constructor(nodes: readonly GraphNode[]) {
-    const directory = mkdtempSync(join(tmpdir(), `kantor-graph-${process.pid}-`))
     try {
-      writeFileSync(join(directory, 'saved_model.pb'), savedModelBytes(nodes))
-      this.#id = graphBackend().binding.loadSavedModel(directory, 'serve')
+      this.#id = loadSavedModel([savedModelBytes(nodes)])
     } catch (cause) {
       throw new CompileError(`TensorFlow refuses the graph: ${(cause as Error).message}`, { cause })
-    } finally {
-      rmSync(directory, { recursive: true, force: true })
     }
   }
 
