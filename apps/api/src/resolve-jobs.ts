@@ -11,7 +11,15 @@ import {
   type KeyQuotas,
   nearest,
 } from '@kantor/contracts'
-import { type Database, listDatasets, type NewJob, type NewTrial, resolveDataset } from '@kantor/db'
+import {
+  type Database,
+  getWeights,
+  listDatasets,
+  type NewJob,
+  type NewTrial,
+  resolveDataset,
+  type StoredWeights,
+} from '@kantor/db'
 import { type DeviceLimits, exceedsDevice, wouldExceedDevice } from './device-limit.js'
 import { evaluationMisfits } from './evaluation-misfits.js'
 import { exceedsBudget } from './job-budget.js'
@@ -64,6 +72,7 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
   for (const one of submissions) {
     if (one.body.startFrom) starts.set(one, await findStart(db, one.body.startFrom))
   }
+  const extractors = await extractorsOf(db, submissions)
   const author = { actor: by.actor, keyId: by.keyId ?? null, traceparent: by.traceparent }
   // Reckoning what a job needs takes 0.04 ms, and jobs of a batch often differ in nothing but their seeds.
   const reckoned = new Map<string, FieldError | null>()
@@ -85,8 +94,12 @@ export async function resolveJobs(db: Database, submissions: Submission[], by: S
     }
     if (dataset.numImages - body.spec.heldOut < body.spec.batchSize)
       errors.push(under(pointer, datasetTooSmall(dataset, body.spec)))
-    const unmeasured = body.spec.evaluation ? evaluationMisfits(body.spec.evaluation, dataset, '/spec/evaluation') : []
-    errors.push(...unmeasured.map((fault) => under(pointer, fault)))
+    const { evaluation } = body.spec
+    if (evaluation) {
+      const extractor = extractors.get(evaluation.extractor ?? '') ?? null
+      const unmeasured = evaluationMisfits(evaluation, { dataset, spec: body.spec, extractor }, '/spec/evaluation')
+      errors.push(...unmeasured.map((fault) => under(pointer, fault)))
+    }
     errors.push(...modelMisfits(body.spec.model, dataset).map((fault) => under(pointer, fault)))
     const spec: JobSpec = {
       ...body.spec,
@@ -160,6 +173,17 @@ async function resolveAll(db: Database, refs: string[]): Promise<FoundDatasets> 
     if (dataset) found.set(ref, dataset)
   }
   return { found, known: found.size < distinct.size ? await listDatasets(db) : [] }
+}
+
+/** The uploaded networks that evaluations are to measure by, those that there are. */
+async function extractorsOf(db: Database, submissions: readonly Submission[]): Promise<Map<string, StoredWeights>> {
+  const ids = new Set(submissions.flatMap(({ body }) => body.spec.evaluation?.extractor ?? []))
+  const found = new Map<string, StoredWeights>()
+  for (const id of ids) {
+    const weights = await getWeights(db, id)
+    if (weights) found.set(id, weights)
+  }
+  return found
 }
 
 const at = (value: unknown, key: string): unknown =>

@@ -29,8 +29,10 @@ export type Start = CheckpointStart | WeightsStart
 export async function findStart(db: Database, from: StartFrom): Promise<Start | { fault: FieldError }> {
   if ('weights' in from) {
     const weights = await getWeights(db, from.weights)
-    if (weights) return { weights }
-    const message = `there are no weights ${from.weights}`
+    if (weights && !weights.features) return { weights }
+    const message = weights
+      ? `the weights ${from.weights} are a network to measure by, not one to train`
+      : `there are no weights ${from.weights}`
     return {
       fault: { pointer: '/startFrom/weights', code: 'weights-not-found', message, hint: 'POST /weights uploads some' },
     }

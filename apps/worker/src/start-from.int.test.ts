@@ -57,7 +57,13 @@ test('uploaded weights are what a job begins with; those of other networks fail 
   const parent = await rig.submit({ budget: { generatorSteps: 3 }, sampling })
   await runAttempt(rig.deps('a'), { jobId: parent.id }, never)
   const { key, sizeBytes, sha256 } = (await newestCheckpoint(rig.db, parent.id))!
-  const { id: weights } = await registerWeights(rig.db, { key, sizeBytes, sha256, networks: ['generator', 'critic'] })
+  const { id: weights } = await registerWeights(rig.db, {
+    key,
+    sizeBytes,
+    sha256,
+    networks: ['generator', 'critic'],
+    features: null,
+  })
 
   const job = await rig.submit({ budget: { generatorSteps: 2 }, sampling }, { weights })
   expect(await runAttempt(rig.deps('a'), { jobId: job.id }, never)).toBe('succeeded')

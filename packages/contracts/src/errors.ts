@@ -18,7 +18,7 @@ export const errorCatalogue = {
   'request-in-progress': { status: 409, title: 'The same request is still being answered' },
   'last-admin-key': { status: 409, title: 'The last admin key stays' },
   'checkpoint-in-use': { status: 409, title: 'Another job starts from this checkpoint' },
-  'weights-in-use': { status: 409, title: 'A job starts from these weights' },
+  'weights-in-use': { status: 409, title: 'Something needs these weights' },
   'precondition-failed': { status: 412, title: 'It was changed since you looked' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'too-many-points': { status: 413, title: 'The range holds too many points' },

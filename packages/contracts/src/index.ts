@@ -90,7 +90,7 @@ export {
 export { JobListQuery, JobSort } from './job-list.js'
 export { applyPreset, Budget, isObject, JobSpec, JobSpecInput, layer, Preset, presets, Schedule } from './job-spec.js'
 export { Exported, exportedMedia, ExportFormat, ExportRequest, NETWORK_KEY } from './export.js'
-export { Weights } from './weights.js'
+export { FeatureNetwork, featureNetworkOf, UploadWeightsQuery, Weights } from './weights.js'
 export { Generate, Generated, type GenerateInput, generatedMedia, Neighbours, numGenerated } from './generate.js'
 export { allows, ApiKey, CreateApiKey, CreatedApiKey, KeyQuotas, PatchApiKey, Scope } from './keys.js'
 export { LogLevel, LogLine, LogQuery, LogReply, LogSource } from './logs.js'
@@ -180,6 +180,7 @@ export {
   EvaluationRequest,
   ExtractorKind,
   JobMetric,
+  MadeExtractor,
   Measurement,
   metricCatalogue,
   MetricName,

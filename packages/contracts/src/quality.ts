@@ -1,9 +1,14 @@
 // Quality of a checkpoint's images: metrics, what an evaluation found, and the part of a spec that asks for it.
 import { z } from 'zod'
+import { FeatureNetwork } from './weights.js'
 
-/** Networks that give features: trained on the dataset's labels, or untrained with fixed weights. One each per dataset version and image size. */
-export const ExtractorKind = z.enum(['classifier', 'random']).meta({ id: 'ExtractorKind' })
+/** Networks that give features: trained on the dataset's labels, untrained with fixed weights, or somebody's own that was uploaded. */
+export const ExtractorKind = z.enum(['classifier', 'random', 'uploaded']).meta({ id: 'ExtractorKind' })
 export type ExtractorKind = z.infer<typeof ExtractorKind>
+
+/** Those that an evaluation makes where they are missing. One each per dataset version and image size. */
+export const MadeExtractor = ExtractorKind.exclude(['uploaded']).meta({ id: 'MadeExtractor' })
+export type MadeExtractor = z.infer<typeof MadeExtractor>
 
 interface MetricFacts {
   says: string
@@ -28,6 +33,12 @@ export const metricCatalogue = {
   },
   fid_random: { says: 'Fréchet distance of an untrained network’s features', features: 'random', goal: 'min' },
   kid_random: { says: 'kernel distance of an untrained network’s features', features: 'random', goal: 'min' },
+  fid_uploaded: {
+    says: 'Fréchet distance of the features of your own network: the Inception distance where it is that one',
+    features: 'uploaded',
+    goal: 'min',
+  },
+  kid_uploaded: { says: 'kernel distance of the features of your own network', features: 'uploaded', goal: 'min' },
   precision: { says: 'share of images within a real image’s five neighbours', features: 'best', goal: 'max' },
   recall: { says: 'share of real images within an image’s five neighbours', features: 'best', goal: 'max' },
   density: { says: 'real neighbourhoods that an image lies in, over five', features: 'best', goal: 'max' },
@@ -54,12 +65,14 @@ export type MetricName = keyof typeof metricCatalogue
 export const metricNames = Object.keys(metricCatalogue) as MetricName[]
 export const MetricName = z.enum(metricNames as [MetricName, ...MetricName[]]).meta({ id: 'MetricName' })
 
-/** Those that a dataset has what they need for. */
-export const metricsFor = ({ labels }: { labels: readonly string[] }): MetricName[] =>
-  metricNames.filter((name) => labels.length > 1 || metricCatalogue[name].features !== 'classifier')
+/** Those that there is what they need for: labels in the dataset, an uploaded network in the request. */
+export function metricsFor({ labels }: { labels: readonly string[] }, extractor?: string): MetricName[] {
+  const lacking = [...(labels.length > 1 ? [] : ['classifier']), ...(extractor === undefined ? ['uploaded'] : [])]
+  return metricNames.filter((name) => !lacking.includes(metricCatalogue[name].features ?? ''))
+}
 
 const asked = {
-  /** Absent: all that the dataset has what they need for. */
+  /** Absent: all that there is what they need for. */
   metrics: z
     .array(MetricName)
     .min(1)
@@ -68,6 +81,10 @@ const asked = {
     .optional(),
   /** Images made, and real ones on either side of the floor; a third of the dataset at most. Figures compare at one number only. */
   images: z.int().min(16).max(10_000).default(2000),
+  /** Uploaded weights that hold `features`: the network whose features `fid_uploaded` and `kid_uploaded` are of. */
+  extractor: z.uuid().optional(),
+  /** `average` is the running mean of a job with `generatorAverage`. Without this key: the average where there is one. */
+  weights: z.enum(['generator', 'average']).optional(),
 }
 
 /** What to measure of one checkpoint. */
@@ -109,15 +126,23 @@ export const Evaluation = z
     /** Where the generator's batch norm took its statistics from: `batch` is the batch itself, as the authors sample. */
     batchNorm: z.enum(['batch', 'running']),
     batchSize: z.int(),
+    /** What made the images: the generator's weights, or their running mean. */
+    weights: z.enum(['generator', 'average']).default('generator'),
     extractors: z.array(
       z.object({
         kind: ExtractorKind,
         sha256: z.string(),
+        /** Features of one image. */
+        dimensions: z.int().default(64),
         /** Share of held-out images that it names rightly; null without classes. */
         accuracy: z.number().nullable(),
+        /** How images went into an uploaded network; null of the others. */
+        network: FeatureNetwork.nullable().default(null),
       }),
     ),
     measurements: z.array(Measurement),
+    /** What to know before comparing these figures with others. */
+    warnings: z.array(z.string()).default([]),
   })
   .meta({ id: 'Evaluation' })
 export type Evaluation = z.infer<typeof Evaluation>

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Route } from './routes.js'
 import { wholeNumber } from './strings.js'
-import { Weights } from './weights.js'
+import { UploadWeightsQuery, Weights } from './weights.js'
 
 export const weightsRoutes = {
   uploadWeights: {
@@ -10,7 +10,8 @@ export const weightsRoutes = {
     path: '/weights',
     scope: 'submit',
     summary:
-      'Upload weights to start jobs from: a safetensors file with the authors’ state_dict names after `netG.` and `netD.`; the same bytes again have the same id',
+      'Upload weights to start jobs from: a safetensors file with the authors’ state_dict names after `netG.` and `netD.`; the same bytes again have the same id. With `holds=features` a network to measure by: a frozen TensorFlow graph, and by `input`, `output`, `size` and `range` how to use it',
+    query: UploadWeightsQuery,
     upload: 'application/octet-stream',
     status: 201,
     reply: Weights,
@@ -28,7 +29,7 @@ export const weightsRoutes = {
     method: 'DELETE',
     path: '/weights/:id',
     scope: 'submit',
-    summary: 'Delete weights that no job starts from',
+    summary: 'Delete weights that no job starts from and nothing is to be measured by',
     params: z.strictObject({ id: z.uuid() }),
     status: 200,
     reply: z.object({ id: z.uuid(), deleted: z.literal(true) }),

@@ -1,9 +1,9 @@
-import type { Dataset, ExtractorKind } from '@kantor/contracts'
+import type { Dataset, MadeExtractor } from '@kantor/contracts'
 import { v7 as uuidv7 } from 'uuid'
 import { type Database, query } from './database.js'
 
 export interface StoredExtractor {
-  kind: ExtractorKind
+  kind: MadeExtractor
   /** The object's key in storage. */
   key: string
   sizeBytes: number

@@ -1,4 +1,4 @@
-import { AppError, type Weights } from '@kantor/contracts'
+import { AppError, terminalStates, type Weights } from '@kantor/contracts'
 import { v7 as uuidv7 } from 'uuid'
 import { type Page, type PageQuery, readWeightsCursor, toPage, weightsCursor } from './cursor.js'
 import { type Database, query, transaction, type Transaction } from './database.js'
@@ -12,19 +12,19 @@ interface WeightsRow extends Omit<StoredWeights, 'createdAt'> {
   createdAt: Date
 }
 
-const columns = 'id, key, size_bytes::float8 AS "sizeBytes", sha256, networks, created_at AS "createdAt"'
+const columns = 'id, key, size_bytes::float8 AS "sizeBytes", sha256, networks, features, created_at AS "createdAt"'
 const toWeights = ({ createdAt, ...row }: WeightsRow): StoredWeights => ({ ...row, createdAt: createdAt.toISOString() })
 
-/** Lists weights whose bytes are in storage; of the same content the first ones, whoever uploaded them. */
+/** Lists weights whose bytes are in storage; of the same content the first ones, whoever uploaded them, and as what. */
 export async function registerWeights(
   db: Database,
-  { key, sizeBytes, sha256, networks }: Omit<StoredWeights, 'id' | 'createdAt'>,
+  { key, sizeBytes, sha256, networks, features }: Omit<StoredWeights, 'id' | 'createdAt'>,
 ): Promise<StoredWeights> {
   const [row] = await query<WeightsRow>(
     db,
-    `INSERT INTO weights (id, key, size_bytes, sha256, networks) VALUES ($1, $2, $3, $4, $5)
+    `INSERT INTO weights (id, key, size_bytes, sha256, networks, features) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (sha256) DO UPDATE SET sha256 = excluded.sha256 RETURNING ${columns}`,
-    [uuidv7(), key, sizeBytes, sha256, networks],
+    [uuidv7(), key, sizeBytes, sha256, networks, features && JSON.stringify(features)],
   )
   return toWeights(row!)
 }
@@ -46,7 +46,15 @@ export async function listWeights(db: Database, { limit, cursor }: PageQuery): P
 
 const MAX_NAMED = 5
 
-/** Answers the key of the object, which is now litter. AppError `not-found`, or `weights-in-use` while a job starts from them. */
+/** A task that is not over, or a job whose evaluations are still to come. */
+const MEASURED_BY = `
+  SELECT 'task ' || id AS name FROM task WHERE kind = 'evaluate' AND state IN ('queued', 'running', 'cancelling') AND params ->> 'extractor' = $1
+  UNION ALL SELECT 'job ' || id FROM job WHERE state <> ALL ($2) AND spec -> 'evaluation' ->> 'extractor' = $1 LIMIT ${MAX_NAMED}`
+
+/**
+ * Answers the key of the object, which is now litter. AppError `not-found`, or `weights-in-use` while a job starts from them or something is
+ * to be measured by them.
+ */
 export async function deleteWeights(db: Database, id: string): Promise<string> {
   return transaction(db, async (tx) => {
     // A job that is submitted meanwhile with these weights waits for this lock, and is then refused.
@@ -59,6 +67,14 @@ export async function deleteWeights(db: Database, id: string): Promise<string> {
     if (jobs.length > 0) {
       const named = jobs.map((job) => job.id).join(', ')
       throw new AppError('weights-in-use', `jobs start from these weights (${named}); delete those first`)
+    }
+    const { rows: measured } = await tx.query<{ name: string }>(MEASURED_BY, [id, terminalStates])
+    if (measured.length > 0) {
+      const named = measured.map(({ name }) => name).join(', ')
+      throw new AppError(
+        'weights-in-use',
+        `evaluations that are to come need this network (${named}); wait for them, or cancel them`,
+      )
     }
     await tx.query('DELETE FROM weights WHERE id = $1', [id])
     return rows[0].key

@@ -3,7 +3,8 @@ import { createAdam, tf } from '@kantor/engine'
 import { buildNetworks } from './architectures/index.js'
 import { inTurn, oneHot } from './classes.js'
 import type { BatchNormMode } from './architectures/layer.js'
-import { readGenerator } from './checkpoint/checkpoint.js'
+import { chooseGenerator } from './checkpoint/chosen-generator.js'
+import { loadWeights } from './checkpoint/weights.js'
 import { drawLatents } from './latents.js'
 import { toBytes } from './pixels.js'
 import { createPlayer } from './player.js'
@@ -11,7 +12,7 @@ import { createPlayer } from './player.js'
 /** The generator of a checkpoint, to make images with. */
 export interface OpenGenerator {
   spec: JobSpec
-  step: number
+  weights: 'generator' | 'average'
   /**
    * uint8 NHWC images from latents of `seed`, in batches of the job's size: the statistics of `batch` are those of a training batch. Of a
    * conditional generator they are of `classes`, one per image, and of every class in turn where none are given.
@@ -23,9 +24,16 @@ export interface OpenGenerator {
   dispose(): void
 }
 
-/** @throws SafetensorsError when the file is damaged, CheckpointError when it is no checkpoint of this format. */
-export function openGenerator(checkpoint: Uint8Array, channels: number): OpenGenerator {
-  const { spec, step, load } = readGenerator(checkpoint)
+/**
+ * `average` is the running mean; left out, that where there is one.
+ * @throws SafetensorsError when the file is damaged, CheckpointError when it is no checkpoint of this format, or holds no average.
+ */
+export function openGenerator(
+  checkpoint: Uint8Array,
+  channels: number,
+  asked?: OpenGenerator['weights'],
+): OpenGenerator {
+  const { file, spec, weights, prefix } = chooseGenerator(checkpoint, asked)
   const { imageSize, latentSize } = spec.model
   const player = createPlayer(buildNetworks(spec.model, channels).generator, {
     seed: spec.seed,
@@ -33,11 +41,11 @@ export function openGenerator(checkpoint: Uint8Array, channels: number): OpenGen
     // Nothing is trained here: no variables, no slots.
     createOptimizer: () => createAdam([], { learningRate: 0, beta1: 0, beta2: 0 }),
   })
-  load(player)
+  loadWeights(player, file, prefix)
   const imageBytes = imageSize * imageSize * channels
   return {
     spec,
-    step,
+    weights,
     images(count, { seed, batchNorm, classes }) {
       const numClasses = spec.model.classes
       const all = numClasses === undefined ? null : (classes ?? inTurn(count, numClasses))

@@ -1,5 +1,5 @@
 import { AppError, type EvaluationRequest, metricsFor } from '@kantor/contracts'
-import { createTask, type Database, getCheckpoint, getJob, listMetrics, resolveDataset } from '@kantor/db'
+import { createTask, type Database, getCheckpoint, getJob, getWeights, listMetrics, resolveDataset } from '@kantor/db'
 import type { FastifyInstance } from 'fastify'
 import type { ApiDeps } from '../deps.js'
 import { evaluationMisfits } from '../evaluation-misfits.js'
@@ -21,7 +21,7 @@ export function qualityRoutes(app: FastifyInstance, { db }: ApiDeps): void {
   })
 }
 
-/** Resolved, so that the task says what it measures. AppError `validation-failed` when a metric needs labels that are not there. */
+/** Resolved, so that the task says what it measures. AppError `validation-failed` when a metric needs what is not there. */
 async function fitted(db: Database, checkpointId: string, body: EvaluationRequest): Promise<EvaluationRequest> {
   const checkpoint = await getCheckpoint(db, checkpointId)
   if (!checkpoint) throw new AppError('not-found', `there is no checkpoint ${checkpointId}; old ones are not kept`)
@@ -30,9 +30,11 @@ async function fitted(db: Database, checkpointId: string, body: EvaluationReques
       'invalid-state',
       'it was put aside: it is damaged, or a roll-back gave it up; evaluate another checkpoint of the job',
     )
-  const dataset = await resolveDataset(db, (await getJob(db, checkpoint.jobId))!.spec.dataset)
+  const { spec } = (await getJob(db, checkpoint.jobId))!
+  const dataset = await resolveDataset(db, spec.dataset)
   if (!dataset) return body
-  const errors = evaluationMisfits(body, dataset, '')
+  const extractor = body.extractor === undefined ? null : await getWeights(db, body.extractor)
+  const errors = evaluationMisfits(body, { dataset, spec, extractor }, '')
   if (errors.length > 0) throw validationFailed(errors)
-  return { ...body, metrics: body.metrics ?? metricsFor(dataset) }
+  return { ...body, metrics: body.metrics ?? metricsFor(dataset, body.extractor) }
 }

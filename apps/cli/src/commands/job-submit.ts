@@ -1,4 +1,3 @@
-import { openAsBlob } from 'node:fs'
 import type { Client } from '@kantor/client'
 import { Command, Option } from 'commander'
 import { Failure } from '../failure.js'
@@ -7,6 +6,7 @@ import { readJson } from '../read-json.js'
 import { connect } from '../settings.js'
 import { follow } from '../watch.js'
 import { findingLine, planTable } from './plan-table.js'
+import { uploadWeights } from './upload-weights.js'
 
 interface Options {
   name?: string
@@ -40,17 +40,8 @@ const once = ({ idempotencyKey }: Options) => (idempotencyKey === undefined ? {}
 
 /** The body, with what the options say; weights are uploaded on the way, and are the same ones when they were there before. */
 async function bodyOf(client: Client, content: object, { name, startFrom }: Options): Promise<never> {
-  const start = startFrom === undefined ? {} : { startFrom: { weights: await uploaded(client, startFrom) } }
+  const start = startFrom === undefined ? {} : { startFrom: { weights: await uploadWeights(client, startFrom) } }
   return { ...content, ...(name !== undefined && { name }), ...start } as never
-}
-
-async function uploaded(client: Client, path: string): Promise<string> {
-  const upload = await openAsBlob(path).catch((cause: Error) => {
-    throw new Failure('notFound', `there is no file ${path}`, { cause })
-  })
-  const { id, networks } = await client.uploadWeights({ upload })
-  note(`weights ${id}: ${networks.join(' and ')}`)
-  return id
 }
 
 async function plan(content: object, options: Options, command: Command): Promise<void> {

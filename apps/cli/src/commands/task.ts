@@ -7,6 +7,7 @@ import { wholeNumber } from '../arguments.js'
 import { Failure } from '../failure.js'
 import { note, print, printJson, table } from '../output.js'
 import { connect } from '../settings.js'
+import { type NetworkFlags, uploadWeights } from './upload-weights.js'
 
 interface Flags {
   json?: boolean
@@ -28,22 +29,62 @@ const evaluate = () =>
     .argument('<checkpoint>')
     .addOption(new Option('--metric <name...>', 'only these').choices(metricNames))
     .option('--images <number>', 'how many to make', wholeNumber(16, 10_000))
+    .addOption(
+      new Option('--weights <which>', 'of the generator, or their running mean').choices(['generator', 'average']),
+    )
+    .option(
+      '--extractor <id or file>',
+      'measure by a network of your own too: uploaded weights, or a frozen TensorFlow graph that is uploaded first',
+    )
+    .option('--input <node>', 'of that file: where images go in; ExpandDims otherwise')
+    .option('--output <node>', 'where its features come out; pool_3 otherwise')
+    .option('--size <pixels>', 'a side, to which images are resized; as they are otherwise', wholeNumber(8, 1024))
+    .addOption(new Option('--range <range>', 'black and white; 0..255 otherwise').choices(['0..255', '0..1', '-1..1']))
     .option('--timeout <seconds>', 'stop waiting after so long; the task goes on', wholeNumber(1, 1_000_000))
     .addOption(json())
     .action(async (id: string, flags: EvaluateFlags, command: Command) => {
       const { client } = await connect(command)
-      const { metric, images } = flags
-      const body = { ...(metric && { metrics: metric }), ...(images !== undefined && { images }) }
+      const { metric, images, weights } = flags
+      const extractor = await extractorOf(client, flags)
+      const body = {
+        ...(metric && { metrics: metric }),
+        ...(images !== undefined && { images }),
+        ...(weights && { weights }),
+        ...(extractor !== undefined && { extractor }),
+      }
       const over = await untilOver(client, await client.evaluateCheckpoint({ params: { id }, body }), flags.timeout)
       if (over.state !== 'succeeded') throw new Failure('failed', describeTask(over))
       tell(over, flags)
     })
 
-type EvaluateFlags = Flags & { metric?: MetricName[]; images?: number; timeout?: number }
+interface EvaluateFlags extends Flags, NetworkFlags {
+  metric?: MetricName[]
+  images?: number
+  timeout?: number
+  weights?: 'generator' | 'average'
+  extractor?: string
+}
+
+async function extractorOf(client: Client, flags: EvaluateFlags): Promise<string | undefined> {
+  const { extractor, input, output, size, range } = flags
+  const network = {
+    ...(input !== undefined && { input }),
+    ...(output !== undefined && { output }),
+    ...(size !== undefined && { size }),
+    ...(range && { range }),
+  }
+  if (extractor !== undefined && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(extractor))
+    return uploadWeights(client, extractor, network)
+  if (Object.keys(network).length > 0)
+    throw new Failure('usage', '--input, --output, --size and --range tell how to use a file', {
+      remedy: 'Name it by --extractor; what is uploaded has its own.',
+    })
+  return extractor
+}
 
 const figure = (value: number) => value.toPrecision(4)
 
-function showEvaluation({ measurements, extractors, batchNorm, batchSize }: Evaluation): void {
+function showEvaluation({ measurements, extractors, batchNorm, batchSize, weights, warnings }: Evaluation): void {
   const rows = measurements.map((one) => [
     one.name,
     figure(one.value),
@@ -56,6 +97,8 @@ function showEvaluation({ measurements, extractors, batchNorm, batchSize }: Eval
     note(
       `${kind} ${sha256.slice(0, 16)}${accuracy === null ? '' : `, ${(100 * accuracy).toFixed(1)} % of held-out images right`}`,
     )
+  for (const warning of warnings) note(warning)
+  if (weights === 'average') note('images of the running mean of the generator')
   note(`batch norm by the statistics of each ${batchNorm === 'batch' ? `batch of ${batchSize}` : 'run'}`)
 }
 

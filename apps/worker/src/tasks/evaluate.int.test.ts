@@ -1,4 +1,5 @@
 // Evaluations of real checkpoints in real processes: on a set with labels, and on one without.
+import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
@@ -15,8 +16,10 @@ import {
   listTasks,
   readCurve,
   registerDataset,
+  registerWeights,
 } from '@kantor/db'
-import { type Services, startServices } from '@kantor/testing'
+import { weightsKey } from '@kantor/storage'
+import { graphBytes, type Services, startServices } from '@kantor/testing'
 import { runAttempt } from '../run-attempt.js'
 import { openRig, type Rig } from '../testing/rig.js'
 import { runTask } from './run-task.js'
@@ -141,6 +144,47 @@ describe('an evaluation', () => {
     ])
     expect(extractors.map(({ kind }) => kind)).toEqual(['random'])
     expect(metricsFor({ labels: [] })).not.toContain('fid_classifier')
+  })
+
+  test('takes the features of an uploaded network, whose hash stands beside the figure, and fails at once by one that gives none', async () => {
+    const job = await train({})
+    const { items } = await listCheckpoints(rig.db, job.id, { limit: 1 })
+    const whole = { T: 'float', ksize: [1, 20, 20, 1], strides: [1, 20, 20, 1], padding: 'VALID' }
+    const graph = graphBytes({
+      images: { op: 'Placeholder', attributes: { dtype: 'float' } },
+      features: { op: 'AvgPool', inputs: ['images'], attributes: whole },
+      brighter: { op: 'Exp', inputs: ['images'], attributes: { T: 'float' } },
+    })
+    const sha256 = createHash('sha256').update(graph).digest('hex')
+    const networkOf = async (output: string, bytes: Uint8Array) => {
+      const key = weightsKey(output)
+      const features = { input: 'images', output, size: 20, range: '0..1' } as const
+      const hash = createHash('sha256').update(bytes).digest('hex')
+      await rig.store.put(key, bytes, { contentType: 'application/octet-stream', sha256: hash })
+      const row = { key, sizeBytes: bytes.length, sha256: hash, networks: ['features' as const], features }
+      return registerWeights(rig.db, row)
+    }
+    const evaluateBy = async (output: string, bytes: Uint8Array) => {
+      const { id: extractor } = await networkOf(output, bytes)
+      const params = { images: 30, metrics: ['fid_uploaded' as const], extractor }
+      const task = await createTask(rig.db, { kind: 'evaluate', checkpointId: items[0]!.id, params })
+      return { ended: await work(), task: (await getTask(rig.db, task.id))! }
+    }
+    const { ended, task } = await evaluateBy('features', graph)
+    expect(ended).toBe('succeeded')
+    const { extractors, measurements, weights } = task.result as Evaluation
+    expect(weights).toBe('generator')
+    expect(extractors).toMatchObject([{ kind: 'uploaded', sha256, dimensions: 3, network: { size: 20 } }])
+    expect(measurements).toMatchObject([{ name: 'fid_uploaded', extractor: sha256, images: 30 }])
+    const { items: rows } = await listMetrics(rig.db, job.id, { limit: 1 })
+    expect(rows).toMatchObject([{ name: 'fid_uploaded', extractor: sha256, value: measurements[0]!.value }])
+
+    const wrong = await evaluateBy(
+      'brighter',
+      Buffer.concat([graph, graphBytes({ other: 'NoOp' }, { weightBytes: 0 })]),
+    )
+    expect(wrong).toMatchObject({ ended: 'failed', task: { state: 'failed', reason: 'impossible' } })
+    expect(wrong.task.message).toContain('gives [2, 20, 20, 3] at brighter, which is no row')
   })
 
   test('is handed back by a worker that leaves', async () => {

@@ -1,11 +1,18 @@
 // Images of a checkpoint measured against real ones. The networks that the features come from are made once per dataset version and image size.
 import { join } from 'node:path'
-import { type ExtractorKind, metricCatalogue, type MetricName, metricsFor } from '@kantor/contracts'
+import {
+  type FeatureNetwork,
+  type MadeExtractor,
+  metricCatalogue,
+  type MetricName,
+  metricsFor,
+} from '@kantor/contracts'
 import { prepareImages } from '@kantor/datasets'
 import {
   type ExtractorPlace,
   findExtractors,
   getJob,
+  getWeights,
   registerExtractor,
   resolveDataset,
   type StoredExtractor,
@@ -14,7 +21,7 @@ import { extractorKey } from '@kantor/storage'
 import { fetchObject } from '../inspect-object.js'
 import { outlast } from '../patience.js'
 import { FromEvaluator, type ToEvaluator } from '../trainer/evaluator-protocol.js'
-import type { TaskOutcome, TaskWork } from './registry.js'
+import { Impossible, type TaskOutcome, type TaskWork } from './registry.js'
 import { inTaskFolder } from './task-folder.js'
 import { askProcess } from './task-process.js'
 
@@ -36,7 +43,7 @@ async function evaluateIn(directory: string, work: TaskWork<'evaluate'>): Promis
   const prepare = () => prepareImages({ dataset, imageSize, store, cacheDir: join(dataDir, 'images') })
   const { directory: imagesDirectory } = await outlast('dataset', prepare, { signal, log })
 
-  const metrics = params.metrics ?? metricsFor(dataset)
+  const metrics = params.metrics ?? metricsFor(dataset, params.extractor)
   const place = { dataset, imageSize }
   const extractorFiles: string[] = []
   for (const kind of kindsFor(metrics, dataset)) {
@@ -44,23 +51,42 @@ async function evaluateIn(directory: string, work: TaskWork<'evaluate'>): Promis
     await bringExtractor(work, { place, kind, file, imagesDirectory })
     extractorFiles.push(file)
   }
+  const { images: numImages, weights } = params
+  const uploaded = await bringUploaded(work, metrics, join(directory, 'uploaded.pb'))
+  const measured = { metrics, numImages, weights, uploaded }
   const { evaluation } = await ask(
-    { type: 'evaluate', imagesDirectory, checkpointFile, extractorFiles, metrics, numImages: params.images },
+    { type: 'evaluate', imagesDirectory, checkpointFile, extractorFiles, ...measured },
     'evaluated',
     signal,
   )
   return { result: evaluation, measurements: evaluation.measurements }
 }
 
-function kindsFor(metrics: readonly MetricName[], dataset: { labels: string[] }): Set<ExtractorKind> {
-  const best: ExtractorKind = dataset.labels.length > 1 ? 'classifier' : 'random'
+function kindsFor(metrics: readonly MetricName[], dataset: { labels: string[] }): Set<MadeExtractor> {
+  const best: MadeExtractor = dataset.labels.length > 1 ? 'classifier' : 'random'
   const kinds = metrics.map((name) => metricCatalogue[name].features)
-  return new Set(kinds.filter((kind) => kind !== null).map((kind) => (kind === 'best' ? best : kind)))
+  const made = kinds.filter((kind) => kind !== null && kind !== 'uploaded')
+  return new Set(made.map((kind) => (kind === 'best' ? best : kind)))
+}
+
+/** Somebody's own network, where a metric asks for its features. */
+async function bringUploaded(
+  { task, db, store, signal, log }: TaskWork<'evaluate'>,
+  metrics: readonly MetricName[],
+  file: string,
+): Promise<{ file: string; network: FeatureNetwork } | undefined> {
+  const { extractor: id } = task.params
+  if (id === undefined || metrics.every((name) => metricCatalogue[name].features !== 'uploaded')) return undefined
+  const weights = await outlast('weights', () => getWeights(db, id), { signal, log })
+  if (!weights?.features) throw new Impossible(`the weights ${id} are no longer there: upload the network again`)
+  const fault = await fetchObject(store, weights, file, { signal, log })
+  if (fault !== null) throw new Impossible(`the network ${id} cannot be used, ${fault}: upload it again`)
+  return { file, network: weights.features }
 }
 
 interface Wanted {
   place: ExtractorPlace
-  kind: ExtractorKind
+  kind: MadeExtractor
   file: string
   imagesDirectory: string
 }
@@ -95,5 +121,6 @@ async function ask<T extends 'made' | 'evaluated'>(
 ): Promise<Extract<FromEvaluator, { type: T }>> {
   const said = await askProcess('trainer/evaluator.js', message, FromEvaluator, signal)
   if (said.type === expected) return said as Extract<FromEvaluator, { type: T }>
-  throw new Error(said.type === 'failed' ? said.message : `the evaluator answered ${said.type}`)
+  if (said.type === 'failed') throw said.impossible ? new Impossible(said.message) : new Error(said.message)
+  throw new Error(`the evaluator answered ${said.type}`)
 }

@@ -4,7 +4,14 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { constants, setPriority } from 'node:os'
 import { openImages } from '@kantor/datasets'
 import { loadTensorFlow } from '@kantor/engine'
-import { evaluate, makeRandomExtractor, openExtractor, trainClassifier } from '@kantor/training'
+import {
+  evaluate,
+  ExtractorError,
+  makeRandomExtractor,
+  openExtractor,
+  openUploadedExtractor,
+  trainClassifier,
+} from '@kantor/training'
 import { type FromEvaluator, ToEvaluator } from './evaluator-protocol.js'
 import { exitCodes } from './protocol.js'
 
@@ -35,12 +42,18 @@ async function makeExtractor({ kind, imagesDirectory, file }: Work<'make-extract
 }
 
 async function measure(work: Work<'evaluate'>): Promise<FromEvaluator> {
+  const { metrics, numImages, weights, uploaded } = work
   const images = openImages(work.imagesDirectory)
   const extractors = []
   for (const file of work.extractorFiles) extractors.push(openExtractor(await readFile(file), images))
+  if (uploaded) {
+    const { imageSize, channels } = images
+    extractors.push(
+      openUploadedExtractor(await readFile(uploaded.file), { network: uploaded.network, imageSize, channels }),
+    )
+  }
   const checkpoint = await readFile(work.checkpointFile)
-  const { metrics, numImages } = work
-  return { type: 'evaluated', evaluation: evaluate({ checkpoint, images, extractors, metrics, numImages }) }
+  return { type: 'evaluated', evaluation: evaluate({ checkpoint, images, extractors, metrics, numImages, weights }) }
 }
 
 process.once('message', (raw) => {
@@ -52,6 +65,7 @@ process.once('message', (raw) => {
     .catch((error: unknown): FromEvaluator => ({
       type: 'failed',
       message: error instanceof Error ? error.message : String(error),
+      impossible: error instanceof ExtractorError,
     }))
     .then((last) => process.send?.(last, undefined, undefined, () => process.exit(0)))
 })

@@ -193,17 +193,6 @@ export function adoptCheckpoint(bytes: Uint8Array, game: Game, { spec }: Pick<Ch
   return { ...state, epoch: state.epoch + (state.cursor > 0 ? 1 : 0), cursor: 0 }
 }
 
-/**
- * What the images of a checkpoint are made with: `load` puts the generator's weights into a player of the spec's network.
- * @throws SafetensorsError when the file is damaged, CheckpointError when it is no checkpoint of this format.
- */
-export function readGenerator(bytes: Uint8Array): { spec: JobSpec; step: number; load: (generator: Player) => void } {
-  const file = readCheckpoint(bytes)
-  const { step } = stateIn(file.metadata)
-  const spec = parse(file.metadata, 'spec') as JobSpec
-  return { spec, step, load: (generator) => loadWeights(generator, file, GENERATOR) }
-}
-
 /** @throws SafetensorsError, CheckpointError. */
 export function readCheckpoint(bytes: Uint8Array): SafetensorsFile {
   const file = readSafetensors(bytes)

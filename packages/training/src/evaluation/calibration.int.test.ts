@@ -1,6 +1,6 @@
 // What every metric must tell from real images, on MNIST: a dropped class, blur, noise, one class alone.
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { metricNames, type MetricName } from '@kantor/contracts'
+import { type MetricName, metricsFor } from '@kantor/contracts'
 import { readImages } from '@kantor/datasets'
 import { loadTensorFlow } from '@kantor/engine'
 import { type Extractor, openExtractor } from '../extractors/extractor.js'
@@ -47,7 +47,7 @@ describe('on MNIST', () => {
     for (const [name, pixels] of Object.entries(sets)) {
       const comparison = compare(pixels)
       found[name] = Object.fromEntries(
-        metricNames.map((metric) => [metric, metrics[metric](comparison).value]),
+        metricsFor({ labels: ['0', '1'] }).map((metric) => [metric, metrics[metric](comparison).value]),
       ) as Record<MetricName, number>
     }
   })

@@ -30,6 +30,8 @@ export interface EvaluateOptions {
   metrics: readonly MetricName[]
   /** Images to make; a third of the dataset at most. */
   numImages: number
+  /** What makes them; without it the running mean where the job kept one. */
+  weights?: 'generator' | 'average' | undefined
 }
 
 /**
@@ -37,9 +39,16 @@ export interface EvaluateOptions {
  * blur. A conditional generator makes images of the classes of those others. The three real sets are disjoint, and the same for every checkpoint. Needs TensorFlow loaded; repeatable on one machine.
  * @throws RangeError when the dataset has fewer than 48 images; what `openGenerator` throws.
  */
-export function evaluate({ checkpoint, images, extractors, metrics: names, numImages }: EvaluateOptions): Evaluation {
+export function evaluate({
+  checkpoint,
+  images,
+  extractors,
+  metrics: names,
+  numImages,
+  weights,
+}: EvaluateOptions): Evaluation {
   const { count, other, otherIndices, compare } = openComparison(images, extractors, numImages)
-  const { batchSize, made } = make(checkpoint, images, otherIndices)
+  const { batchSize, made, weights: drawnWith } = make(checkpoint, images, { like: otherIndices, weights })
   const value = compare(made)
   const floor = compare(other)
   const blur = compare(blurred(other, images.imageSize, images.channels))
@@ -62,9 +71,27 @@ export function evaluate({ checkpoint, images, extractors, metrics: names, numIm
     seed: SEED,
     batchNorm: 'batch',
     batchSize,
-    extractors: extractors.map(({ kind, sha256, accuracy }) => ({ kind, sha256, accuracy })),
+    weights: drawnWith,
+    extractors: extractors.map(({ kind, sha256, dimensions, accuracy, network }) => ({
+      kind,
+      sha256,
+      dimensions,
+      accuracy,
+      network,
+    })),
     measurements: names.map(measure),
+    warnings: names.flatMap((name) => rankWarning(name, extractors, count)),
   }
+}
+
+/** A covariance has full rank from one point more than there are dimensions on. */
+function rankWarning(name: MetricName, extractors: readonly Extractor[], count: number): string[] {
+  const { features } = metricCatalogue[name]
+  const dimensions = extractors.find(({ kind }) => name.startsWith('fid_') && kind === features)?.dimensions ?? 0
+  if (count > dimensions) return []
+  return [
+    `${name}: ${count} images a side give a covariance of ${dimensions} features no full rank; ask for ${dimensions + 1} images or more, of a dataset of three times as many, before comparing with published figures`,
+  ]
 }
 
 export interface OpenComparison {
@@ -107,14 +134,14 @@ export function openComparison(
 function make(
   checkpoint: Uint8Array,
   { channels, labels }: PixelSource,
-  like: Int32Array,
-): { batchSize: number; made: Uint8Array } {
-  const generator = openGenerator(checkpoint, channels)
+  { like, weights }: { like: Int32Array; weights: EvaluateOptions['weights'] },
+): { batchSize: number; made: Uint8Array; weights: 'generator' | 'average' } {
+  const generator = openGenerator(checkpoint, channels, weights)
   // An image without a label lends none: the first class stands in.
   const classes = labels && like.map((index) => Math.max(0, labels[index] as number))
   try {
     const made = generator.images(like.length, { seed: SEED, batchNorm: 'batch', classes })
-    return { batchSize: generator.spec.batchSize, made }
+    return { batchSize: generator.spec.batchSize, made, weights: generator.weights }
   } finally {
     generator.dispose()
   }

@@ -12,6 +12,7 @@ import {
   type Points,
   type Prdc,
 } from '../quality/index.js'
+import { wideFrechetDistance } from './wide-frechet.js'
 
 /** One set of images, and what the extractors see in it. */
 export interface Side {
@@ -80,6 +81,8 @@ export const metrics: Record<MetricName, (comparison: Comparison) => Estimate> =
   },
   fid_random: frechet('random'),
   kid_random: kernel('random'),
+  fid_uploaded: (comparison) => ({ value: wideFrechetDistance(...points(comparison, 'uploaded')) }),
+  kid_uploaded: kernel('uploaded'),
   precision: ofPrdc('precision'),
   recall: ofPrdc('recall'),
   density: ofPrdc('density'),

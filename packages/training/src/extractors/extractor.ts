@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ExtractorKind } from '@kantor/contracts'
+import type { ExtractorKind, FeatureNetwork, MadeExtractor } from '@kantor/contracts'
 import { compile, createAdam, imagesFromPixels, type Tensor, type Tensor4D, tf } from '@kantor/engine'
 import { createPlayer, type Player } from '../player.js'
 import { readSafetensors, SafetensorsError, writeSafetensors } from '../checkpoint/safetensors.js'
@@ -21,16 +21,21 @@ export interface Extracted {
 }
 
 export interface ExtractorDescription {
-  kind: ExtractorKind
+  kind: MadeExtractor
   /** 0 for a network that was not trained. */
   numClasses: number
   /** Share of held-out images that it names rightly; null without classes. */
   accuracy: number | null
 }
 
-export interface Extractor extends ExtractorDescription {
+export interface Extractor extends Pick<ExtractorDescription, 'accuracy'> {
+  kind: ExtractorKind
   /** Of the file that it was read from. */
   sha256: string
+  /** Features of one image. */
+  dimensions: number
+  /** How images go into somebody's own; null of those made here. */
+  network: FeatureNetwork | null
   /** uint8 NHWC images of the size it was opened for. */
   extract(images: Uint8Array): Extracted
   dispose(): void
@@ -101,7 +106,8 @@ export function openExtractor(
   const imageBytes = size * size * channels
   return {
     kind,
-    numClasses,
+    dimensions: NUM_FEATURES,
+    network: null,
     accuracy: JSON.parse(accuracy ?? 'null') as number | null,
     sha256: createHash('sha256').update(file).digest('hex'),
     extract(images) {
