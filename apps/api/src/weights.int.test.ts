@@ -223,6 +223,16 @@ describe('an uploaded network to measure by', () => {
     ['writes them', graphBytes({ ...inception, evil: 'WriteFile' }), '', { code: 'not-allowed', message: /WriteFile/ }],
     ['calls Python', graphBytes({ ...inception, evil: 'PyFunc' }), '', { code: 'not-allowed', message: /PyFunc/ }],
     [
+      'decodes a picture of its own',
+      graphBytes({
+        ...inception,
+        DecodeJpeg: 'DecodeJpeg',
+        pool_3: { op: 'Mean', inputs: ['ExpandDims', '^DecodeJpeg:0'], attributes: {} },
+      }),
+      '',
+      { pointer: 'input', code: 'not-allowed', message: /DecodeJpeg/ },
+    ],
+    [
       'hides it in a function',
       graphBytes(inception, { ofFunction: { evil: 'WriteFile' } }),
       '',

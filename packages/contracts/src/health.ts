@@ -45,6 +45,8 @@ export interface HealthRule {
   from: number
   /** Only of these. */
   objectives?: readonly ObjectiveKind[]
+  /** Not where the learning rates fall: updates then shrink as they should. */
+  unlessDecaying?: true
   reason: string
   suggestion: string
   source: string
@@ -301,7 +303,8 @@ const rules = {
     below: 1e-6,
     from: 200,
     reason: 'each update moves the critic’s weights by less than a millionth of their norm',
-    suggestion: 'raise optimizer.criticLearningRate, or end the decay of the rates later',
+    unlessDecaying: true,
+    suggestion: 'raise optimizer.criticLearningRate',
     source: 'ours',
   },
   'clip-bound-not-met': {

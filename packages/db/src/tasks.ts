@@ -109,16 +109,24 @@ export interface TaskFilter {
   jobId?: string | undefined
 }
 
+/** On its own, not as one side of an OR: only so is it found by its index. */
+const ofJob = 'AND checkpoint_id IN (SELECT id FROM checkpoint WHERE job_id = $5)'
+
 /** Newest first. AppError `invalid-cursor` for a cursor of another list. */
 export async function listTasks(db: Database, options: PageQuery & TaskFilter): Promise<Page<Task>> {
   const { state, kind, jobId, limit, cursor } = options
   const rows = await query<TaskRow>(
     db,
     `SELECT ${taskColumns} FROM task WHERE ($1::text[] IS NULL OR state = ANY($1)) AND ($2::text[] IS NULL OR kind = ANY($2))
-       AND ($3::uuid IS NULL OR id < $3)
-       AND ($5::uuid IS NULL OR checkpoint_id IN (SELECT id FROM checkpoint WHERE job_id = $5))
+       AND ($3::uuid IS NULL OR id < $3) ${jobId === undefined ? '' : ofJob}
      ORDER BY id DESC LIMIT $4`,
-    [state ?? null, kind ?? null, cursor === undefined ? null : readTaskCursor(cursor), limit + 1, jobId ?? null],
+    [
+      state ?? null,
+      kind ?? null,
+      cursor === undefined ? null : readTaskCursor(cursor),
+      limit + 1,
+      ...(jobId === undefined ? [] : [jobId]),
+    ],
   )
   return toPage(rows, limit, toTask, (row) => taskCursor(row.id))
 }

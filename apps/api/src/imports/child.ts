@@ -15,17 +15,19 @@ async function run({ source: fetched, format, channels, scratch }: StartImport):
   const onProgress = (numImages: number) => {
     if (performance.now() - told < TELL_MS) return
     told = performance.now()
-    tell({ type: 'progress', numImages })
+    void tell({ type: 'progress', numImages })
   }
   try {
     const source = await fetchedSource(fetched, { format, channels })
-    tell({ type: 'done', spooled: await spoolDataset({ source, directory: scratch, onProgress }) })
+    await tell({ type: 'done', spooled: await spoolDataset({ source, directory: scratch, onProgress }) })
   } catch (error) {
     if (!(error instanceof AppError) || error.status >= 500) throw error
-    tell({ type: 'refused', code: error.code, detail: error.detail })
+    await tell({ type: 'refused', code: error.code, detail: error.detail })
   } finally {
     process.disconnect()
   }
 }
 
-const tell = (message: FromImport): void => void process.send?.(message)
+/** Until it is written: a preview is more than a socket holds, and what is left of it is lost when the socket closes. */
+const tell = (message: FromImport) =>
+  new Promise<void>((resolve) => process.send?.(message, undefined, {}, () => resolve()))

@@ -1,5 +1,6 @@
-import type { DatasetFormat, ErrorCode } from '@kantor/contracts'
+import { type DatasetFormat, DatasetStatistics, type ErrorCode, errorCatalogue } from '@kantor/contracts'
 import type { Fetched, SpooledDataset } from '@kantor/datasets'
+import { z } from 'zod'
 
 /** What the importing process is told. */
 export interface StartImport {
@@ -18,3 +19,22 @@ export type FromImport =
   /** The dataset lies in the scratch directory. */
   | { type: 'done'; spooled: SpooledDataset }
   | { type: 'refused'; code: ErrorCode; detail: string }
+
+/** It may have been taken over, so it is held to this. The manifest is looked at by who stores it. */
+export const FromImport: z.ZodType<FromImport> = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('progress'), numImages: z.int().min(0) }),
+  z.object({
+    type: z.literal('done'),
+    spooled: z.object({
+      manifest: z.custom<SpooledDataset['manifest']>((value) => typeof value === 'object' && value !== null),
+      statistics: DatasetStatistics,
+      preview: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
+      description: z.string().max(10_000),
+    }),
+  }),
+  z.object({
+    type: z.literal('refused'),
+    code: z.custom<ErrorCode>((value) => typeof value === 'string' && Object.hasOwn(errorCatalogue, value)),
+    detail: z.string(),
+  }),
+])

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@kantor/contracts'
 import type { SpooledDataset } from '@kantor/datasets'
-import type { FromImport, StartImport } from './protocol.js'
+import { FromImport, type StartImport } from './protocol.js'
 import { forkSandboxed } from './sandbox.js'
 
 /** What became of the importing process; null: it was stopped. */
@@ -37,10 +37,12 @@ export async function runSandboxed(options: RunOptions): Promise<Outcome> {
     const silence = setTimeout(() => end({ code: 'dataset-invalid', detail: tooSlow(silenceMs) }), silenceMs).unref()
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (lastWords = (lastWords + chunk).slice(-2000)))
     child.on('message', (raw) => {
+      if (outcome !== undefined) return
       silence.refresh()
-      const message = raw as FromImport
-      if (message.type === 'progress') onProgress(message.numImages)
-      else outcome ??= message.type === 'done' ? { spooled: message.spooled } : message
+      const { data: message } = FromImport.safeParse(raw)
+      if (!message) end({ code: 'dataset-invalid', detail: GARBLED })
+      else if (message.type === 'progress') onProgress(message.numImages)
+      else end(message.type === 'done' ? { spooled: message.spooled } : message)
     })
     child.once('error', reject)
     // 'close' comes after the last message.
@@ -53,6 +55,8 @@ export async function runSandboxed(options: RunOptions): Promise<Outcome> {
     child.send(start, () => {})
   })
 }
+
+const GARBLED = 'what decodes it answered what it never answers: its files may have taken it over'
 
 const tooSlow = (ms: number) =>
   `nothing came of it for ${ms / 1000} seconds: an image or an archive takes too long to decode`

@@ -1,9 +1,13 @@
 // A process that was taken over by what it decodes: what it reaches then. The programs here are hostile on purpose.
+import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { crc32, deflateSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { SpooledDataset } from '@kantor/datasets'
 import { runSandboxed } from './run-sandboxed.js'
 import { hasNamespaces } from './sandbox.js'
 
@@ -86,6 +90,14 @@ describe('the importing process, taken over', () => {
     expect(Object.keys(environment).filter((name) => /SECRET|KEY|URL|S3|DATABASE|KANTOR/.test(name))).toEqual([])
   })
 
+  test.each(['null', '7', "{ type: 'done' }", "{ type: 'refused', code: 'toString', detail: '' }"])(
+    'S11: that says %s, which it never does, is killed, and its source refused',
+    async (word) => {
+      const { outcome } = await run(`process.send(${word}); setInterval(() => {}, 1000)`)
+      expect(outcome).toMatchObject({ code: 'dataset-invalid', detail: expect.stringContaining('never answers') })
+    },
+  )
+
   test('S11: a bomb of memory ends it alone, and says why', async () => {
     const { outcome } = await run(`const hoard = []; for (;;) hoard.push(Buffer.alloc(2 ** 30))`)
 
@@ -99,3 +111,44 @@ describe('the importing process, taken over', () => {
     expect(outcome).toMatchObject({ code: 'dataset-invalid', detail: expect.stringContaining('nothing came of it') })
   })
 })
+
+test('a preview that is larger than what a socket holds comes whole', async () => {
+  const photos = join(directory, 'photos')
+  await mkdir(photos)
+  for (let i = 0; i < 64; i++) await writeFile(join(photos, `${i}.png`), noisePng(64))
+  const outcome = await runSandboxed({
+    program: fileURLToPath(new URL('../../dist/imports/child.js', import.meta.url)),
+    start: { source: { path: photos }, scratch: join(directory, 'scratch') },
+    readable: [photos],
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  })
+  const { manifest, preview } = (outcome as { spooled: SpooledDataset }).spooled
+  expect(manifest.numImages).toBe(64)
+  expect(preview.byteLength).toBeGreaterThan(400_000)
+})
+
+/** Of a PNG. */
+function chunk(name: string, content: Buffer): Buffer {
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)]
+  const body = Buffer.concat([Buffer.from(name), content])
+  length.writeUInt32BE(content.length)
+  check.writeUInt32BE(crc32(body))
+  return Buffer.concat([length, body, check])
+}
+
+/** Square, of 8-bit colour: incompressible. */
+function noisePng(size: number): Buffer {
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(size, 0)
+  header.writeUInt32BE(size, 4)
+  header.set([8, 2], 8)
+  // A byte before each row says that it is not filtered.
+  const rows = Array.from({ length: size }, () => Buffer.concat([Buffer.alloc(1), randomBytes(3 * size)]))
+  return Buffer.concat([
+    Buffer.from('89504e470d0a1a0a', 'hex'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.concat(rows))),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}

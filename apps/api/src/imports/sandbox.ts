@@ -1,4 +1,4 @@
-// Where strangers' files are decoded: a process that a hostile one may take over and that then has nothing to give away.
+// Where strangers' files are decoded: a process that a hostile one may take over and that then has little to give away.
 import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
@@ -22,8 +22,10 @@ const OPEN_FILES = 256
 const CPU_SECONDS = 86_400
 const NICENESS = 10
 
-/** No core dumps: they would hold what was decoded. Data, not address space, which V8 reserves by the gigabyte. */
-const limits = `ulimit -c 0 && ulimit -d ${MEMORY_MIB * 1024} && ulimit -n ${OPEN_FILES} && ulimit -t ${CPU_SECONDS} && exec "$0" "$@"`
+/**
+ * No core dumps: they would hold what was decoded. Data, not address space, which V8 reserves by the gigabyte. One that fails is stricter already.
+ */
+const limits = `${[`-c 0`, `-d ${MEMORY_MIB * 1024}`, `-n ${OPEN_FILES}`, `-t ${CPU_SECONDS}`].map((limit) => `ulimit ${limit} 2>/dev/null;`).join(' ')} exec "$0" "$@"`
 
 /** Of our environment it sees nothing else. */
 const harmless = /^(PATH|LANG|LC_[A-Z]+|TZ)$/
@@ -31,8 +33,9 @@ const harmless = /^(PATH|LANG|LC_[A-Z]+|TZ)$/
 /**
  * A Node process that cannot read or write a file but those named and our own code, start a process or a thread (Node's permission model), or
  * take more memory, open files or processor time than an import needs (limits of the kernel); and that has, where the kernel lets us, no
- * network and no rights over our processes (namespaces). The permission model holds for JavaScript: against native code that was taken over
- * stand the namespaces, the limits, and an environment without secrets.
+ * network and no sight of our processes' memory and environment (namespaces). The permission model holds for JavaScript: native code that was
+ * taken over can still read what this user can and send its processes signals; no network, the limits, and an environment without secrets are
+ * what stands against it.
  */
 export async function forkSandboxed({ program, readable, writable }: Sandbox): Promise<ChildProcess> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => harmless.test(name)))
@@ -52,7 +55,11 @@ export async function forkSandboxed({ program, readable, writable }: Sandbox): P
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
   })
-  if (child.pid !== undefined) setPriority(child.pid, NICENESS)
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, NICENESS)
+  } catch {
+    // It has died, or this process is nicer already.
+  }
   return child
 }
 

@@ -4,18 +4,25 @@ import { open } from 'node:fs/promises'
 export interface GraphNode {
   name: string
   op: string
+  /** The nodes before it: `name`, `name:output` or `^name`. */
+  inputs: string[]
 }
 
+/** Those of functions counted in. */
 const MAX_NODES = 100_000
+/** Of a network there is some ten per node. */
+const MAX_FIELDS = 2_000_000
+/** Of all names together. */
+const MAX_ALL_TEXT_BYTES = 2 ** 24
 /** Names and ops are short; what claims to be longer is none. */
 const MAX_TEXT_BYTES = 1000
 const CHUNK_BYTES = 2 ** 14
 
 /** Field numbers of tensorflow/core/framework/{graph,function,node_def}.proto. */
 const graph = { node: 1, library: 2, versionNumber: 3, versions: 4, debugInfo: 5 }
-const functionLibrary = { function: 1, gradient: 2 }
-const functionDef = { node: 3 }
-const node = { name: 1, op: 2 }
+const functionLibrary = { function: 1, gradient: 2, registeredGradients: 3 }
+const functionDef = { signature: 1, node: 3, ret: 4, attr: 5, controlRet: 6, argAttr: 7, resourceArgUniqueId: 8 }
+const node = { name: 1, op: 2, input: 3, device: 4, attr: 5, debugInfo: 6, type: 7 }
 
 interface Field {
   number: number
@@ -27,7 +34,7 @@ interface Field {
 
 /**
  * The nodes of a GraphDef file, those of its function library last, or what is wrong with the layout. Read field by field with the weights
- * passed over: a file of any size takes a few kilobytes.
+ * passed over: a file of any size takes what its names take. What TensorFlow might read otherwise than this does is a fault.
  */
 export async function readGraphNodes(path: string): Promise<{ nodes: GraphNode[] } | { fault: string }> {
   const file = await open(path)
@@ -36,11 +43,10 @@ export async function readGraphNodes(path: string): Promise<{ nodes: GraphNode[]
     const reader = createReader(async (at, into) => (await file.read(into, 0, into.length, at)).bytesRead)
     const nodes: GraphNode[] = []
     const inLibrary: GraphNode[] = []
-    for await (const field of reader.fields(0, size)) {
+    for await (const field of known(graph, reader.fields(0, size))) {
       if (field.number === graph.node) nodes.push(await nodeIn(reader, field))
-      else if (field.number === graph.library) inLibrary.push(...(await nodesInLibrary(reader, field)))
-      else if (!Object.values(graph).includes(field.number)) return { fault: `field ${field.number} is of no graph` }
-      if (nodes.length > MAX_NODES) return { fault: `it has more than ${MAX_NODES} nodes` }
+      else if (field.number === graph.library) await readLibrary(reader, field, inLibrary)
+      if (nodes.length + inLibrary.length > MAX_NODES) throw tooMany()
     }
     return nodes.length === 0 ? { fault: 'it has no nodes' } : { nodes: [...nodes, ...inLibrary] }
   } catch (error) {
@@ -53,24 +59,35 @@ export async function readGraphNodes(path: string): Promise<{ nodes: GraphNode[]
 
 class LayoutError extends Error {}
 
+const tooMany = () => new LayoutError(`it has more than ${MAX_NODES} nodes`)
+
+/** An unknown field could be one that TensorFlow knows. */
+async function* known(message: Readonly<Record<string, number>>, fields: AsyncIterable<Field>): AsyncGenerator<Field> {
+  for await (const field of fields) {
+    if (!Object.values(message).includes(field.number))
+      throw new LayoutError(`it holds a field ${field.number} where no graph has one`)
+    yield field
+  }
+}
+
 type Reader = ReturnType<typeof createReader>
 
-async function nodesInLibrary(reader: Reader, library: Field): Promise<GraphNode[]> {
-  const nodes: GraphNode[] = []
-  for await (const one of reader.inside(library)) {
+async function readLibrary(reader: Reader, library: Field, into: GraphNode[]): Promise<void> {
+  for await (const one of known(functionLibrary, reader.inside(library))) {
     if (one.number !== functionLibrary.function) continue
-    for await (const field of reader.inside(one))
-      if (field.number === functionDef.node) nodes.push(await nodeIn(reader, field))
-    if (nodes.length > MAX_NODES) throw new LayoutError(`its functions have more than ${MAX_NODES} nodes`)
+    for await (const field of known(functionDef, reader.inside(one))) {
+      if (field.number === functionDef.node) into.push(await nodeIn(reader, field))
+      if (into.length > MAX_NODES) throw tooMany()
+    }
   }
-  return nodes
 }
 
 async function nodeIn(reader: Reader, field: Field): Promise<GraphNode> {
-  const found = { name: '', op: '' }
-  for await (const part of reader.inside(field)) {
+  const found: GraphNode = { name: '', op: '', inputs: [] }
+  for await (const part of known(node, reader.inside(field))) {
     if (part.number === node.name) found.name = await reader.text(part)
     if (part.number === node.op) found.op = await reader.text(part)
+    if (part.number === node.input) found.inputs.push(await reader.text(part))
   }
   if (found.name === '' || found.op === '') throw new LayoutError('it has a node without a name or an op')
   return found
@@ -80,6 +97,7 @@ async function nodeIn(reader: Reader, field: Field): Promise<GraphNode> {
 function createReader(read: (at: number, into: Uint8Array) => Promise<number>) {
   const chunk = new Uint8Array(CHUNK_BYTES)
   let [from, to] = [0, 0]
+  let [fieldsLeft, textLeft] = [MAX_FIELDS, MAX_ALL_TEXT_BYTES]
   const byteAt = async (at: number): Promise<number> => {
     if (at < from || at >= to) [from, to] = [at, at + (await read(at, chunk))]
     if (at >= to) throw new LayoutError('it is cut short')
@@ -95,7 +113,10 @@ function createReader(read: (at: number, into: Uint8Array) => Promise<number>) {
     throw new LayoutError('a number in it does not end')
   }
   async function fieldAt(at: number, end: number): Promise<Field> {
+    if (--fieldsLeft < 0) throw new LayoutError(`it has more than ${MAX_FIELDS} fields`)
     const { value: tag, next } = await varint(at)
+    // Of these TensorFlow reads 32 bits, and finds another field than is named here.
+    if (tag >= 2 ** 32) throw new LayoutError(`the tag at byte ${at} is longer than 32 bits`)
     const [number, type] = [Math.floor(tag / 8), tag % 8]
     const sized = async (): Promise<[number, number]> => {
       if (type === 0) return [next, (await varint(next)).next]
@@ -124,6 +145,8 @@ function createReader(read: (at: number, into: Uint8Array) => Promise<number>) {
     },
     async text({ type, begin, end }: Field): Promise<string> {
       if (type !== 2 || end - begin > MAX_TEXT_BYTES) throw new LayoutError('a name in it is no text')
+      textLeft -= end - begin
+      if (textLeft < 0) throw new LayoutError(`its names take more than ${MAX_ALL_TEXT_BYTES} bytes`)
       const bytes = new Uint8Array(end - begin)
       for (let i = 0; i < bytes.length; i++) bytes[i] = await byteAt(begin + i)
       return new TextDecoder().decode(bytes)

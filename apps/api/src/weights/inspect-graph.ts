@@ -4,8 +4,8 @@ import { type GraphNode, readGraphNodes } from './graph-nodes.js'
 
 /**
  * Ops of networks that look at images: numbers in, numbers out. TensorFlow has others that read and write files, call Python, open sockets or
- * keep state, and a graph runs what it holds; so what is not in this list is refused, whatever it is. DecodeJpeg is there because the Inception
- * graph of 2015 begins with one; images are fed behind it, and it never runs.
+ * keep state, and a graph runs what it holds; so what is not in this list is refused, whatever it is. DecodeJpeg is in it because the Inception
+ * graph of 2015 begins with one, and only where it cannot run: before the node that images are put in place of.
  */
 const allowedOps = new Set(
   `Abs Add AddN AddV2 All Any ArgMax AvgPool BatchMatMul BatchMatMulV2 BatchNormWithGlobalNormalization BatchToSpaceND BiasAdd BroadcastTo Cast
@@ -31,7 +31,12 @@ export async function inspectGraph(
   if ('fault' in read)
     return [{ pointer: '', code: 'invalid', message: `is no TensorFlow graph: ${read.fault}`, hint: freezing }]
   const { nodes } = read
-  const errors = [...foreignOps(nodes), ...missing('input', input, nodes), ...missing('output', output, nodes)]
+  const errors = [
+    ...foreignOps(nodes),
+    ...missing('input', input, nodes),
+    ...missing('output', output, nodes),
+    ...decoders(nodes, { input, output }),
+  ]
   return errors.slice(0, MAX_ERRORS)
 }
 
@@ -47,6 +52,30 @@ function foreignOps(nodes: readonly GraphNode[]): FieldError[] {
       ? `its variables lie in other files; ${freezing}`
       : 'leave out what is not between images and features: tf.compat.v1.graph_util.extract_sub_graph(graph_def, [output])',
   }))
+}
+
+/** Nodes that would decode pictures of the graph's own on the way to the features. */
+function decoders(
+  nodes: readonly GraphNode[],
+  { input, output }: Pick<FeatureNetwork, 'input' | 'output'>,
+): FieldError[] {
+  const byName = new Map(nodes.map((node) => [node.name, node]))
+  const reached = new Set([input, output])
+  for (const name of reached) {
+    if (name === input) continue
+    const { op, inputs } = byName.get(name) ?? { op: '', inputs: [] }
+    if (op === 'DecodeJpeg')
+      return [
+        {
+          pointer: 'input',
+          code: 'not-allowed',
+          message: `lets the node ${name}, a DecodeJpeg, decode a picture: images go in behind it`,
+          hint: '?input=… names the node that images take the place of',
+        },
+      ]
+    for (const one of inputs) reached.add(one.replace(/^\^/, '').replace(/:\d+$/, ''))
+  }
+  return []
 }
 
 function missing(key: 'input' | 'output', name: string, nodes: readonly GraphNode[]): FieldError[] {

@@ -1,12 +1,15 @@
 import { Button, Group, Modal, MultiSelect, NumberInput, Select, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { type Checkpoint, type Job, type MetricName, metricNames } from '@kantor/contracts'
+import { type Checkpoint, type Job, type MetricName, metricCatalogue, metricNames } from '@kantor/contracts'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, queries } from '../api.js'
 import { count, words } from '../format.js'
 import { Refusal } from '../frame/refusal.js'
 import { tasksQuery } from '../task-queries.js'
+
+/** A network of one's own is named in a request. */
+const offered = metricNames.filter((name) => metricCatalogue[name].features !== 'uploaded')
 
 /** Asks for an evaluation of one checkpoint: the newest, unless another is chosen. */
 export function EvaluateButton({ job, checkpoints }: { job: Job; checkpoints: Checkpoint[] }) {
@@ -47,7 +50,7 @@ export function EvaluateButton({ job, checkpoints }: { job: Job; checkpoints: Ch
           <MultiSelect
             label="Metrics"
             placeholder={metrics.length === 0 ? 'all that the dataset allows' : undefined}
-            data={metricNames.map((name) => ({ value: name, label: words(name) }))}
+            data={offered.map((name) => ({ value: name, label: words(name) }))}
             value={metrics}
             onChange={(names) => setMetrics(names as MetricName[])}
           />

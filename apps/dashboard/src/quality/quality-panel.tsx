@@ -92,9 +92,14 @@ const aims = {
 function useUnderWay(job: Job): number {
   const queries = useQueryClient()
   const tasks = useQuery(tasksQuery(job)).data?.items.filter(({ kind }) => kind === 'evaluate') ?? []
-  const done = tasks.filter(({ state }) => state === 'succeeded').length
+  const done = tasks.flatMap(({ id, state }) => (state === 'succeeded' ? [id] : [])).join(',')
   useEffect(() => {
-    if (done > 0) void queries.invalidateQueries({ queryKey: ['curve', job.id, series.join(',')] })
+    if (done === '') return
+    for (const queryKey of [
+      ['curve', job.id, series.join(',')],
+      ['measurements', job.id],
+    ])
+      void queries.invalidateQueries({ queryKey })
   }, [done, job.id, queries])
   return tasks.filter(({ state }) => !isFinishedTask(state)).length
 }

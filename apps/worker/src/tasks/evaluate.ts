@@ -59,7 +59,9 @@ async function evaluateIn(directory: string, work: TaskWork<'evaluate'>): Promis
     'evaluated',
     signal,
   )
-  return { result: evaluation, measurements: evaluation.measurements }
+  // A curve follows one generator: that which is measured unless another is asked for.
+  const isUsual = evaluation.weights === (job.spec.generatorAverage ? 'average' : 'generator')
+  return { result: evaluation, measurements: isUsual ? evaluation.measurements : [] }
 }
 
 function kindsFor(metrics: readonly MetricName[], dataset: { labels: string[] }): Set<MadeExtractor> {

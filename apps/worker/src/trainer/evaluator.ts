@@ -5,11 +5,13 @@ import { constants, setPriority } from 'node:os'
 import { openImages } from '@kantor/datasets'
 import { loadTensorFlow } from '@kantor/engine'
 import {
+  CheckpointError,
   evaluate,
   ExtractorError,
   makeRandomExtractor,
   openExtractor,
   openUploadedExtractor,
+  SafetensorsError,
   trainClassifier,
 } from '@kantor/training'
 import { type FromEvaluator, ToEvaluator } from './evaluator-protocol.js'
@@ -65,7 +67,8 @@ process.once('message', (raw) => {
     .catch((error: unknown): FromEvaluator => ({
       type: 'failed',
       message: error instanceof Error ? error.message : String(error),
-      impossible: error instanceof ExtractorError,
+      // Of the network, the checkpoint, or too few images: the same the next time.
+      impossible: [ExtractorError, CheckpointError, SafetensorsError, RangeError].some((kind) => error instanceof kind),
     }))
     .then((last) => process.send?.(last, undefined, undefined, () => process.exit(0)))
 })

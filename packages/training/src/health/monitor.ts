@@ -33,10 +33,13 @@ export interface HealthMonitor {
 }
 
 export function createHealthMonitor(
-  { objective, schedule }: Pick<JobSpec, 'objective' | 'schedule'>,
+  { objective, schedule, optimizer }: Pick<JobSpec, 'objective' | 'schedule' | 'optimizer'>,
   memory: HealthMemory = noMemory(),
 ): HealthMonitor {
-  const rules = Object.values(healthRules).filter(({ objectives }) => objectives?.includes(objective.kind) ?? true)
+  const rules = Object.values(healthRules).filter(
+    ({ objectives, unlessDecaying }) =>
+      (objectives?.includes(objective.kind) ?? true) && !(unlessDecaying && optimizer.decay),
+  )
   const sizes = windowSizes(rules)
   // Until the median of the estimate is one of steps after the warm-up.
   const warm = schedule.warmup.generatorSteps + 101

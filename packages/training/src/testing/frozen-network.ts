@@ -60,7 +60,8 @@ export function frozenNetwork(further: readonly GraphNode[] = []): Uint8Array {
   const one = constant('pool_3/_reshape/shape', { shape: [2], values: Int32Array.of(1, NUM_FEATURES) })
   add('pool_3/_reshape', 'Reshape', ['pool_3', one], { T: float, Tshape: int })
   add('minus', 'Neg', ['conv'], { T: float })
-  add('logarithm', 'Log', ['minus'], { T: float })
+  const logarithm = add('logarithm', 'Log', ['minus'], { T: float })
+  add('infinities', 'AvgPool', [logarithm], { T: float, ksize: whole, strides: whole, padding: { text: 'VALID' } })
   return graphDefBytes([...nodes, ...further], 8)
 }
 
