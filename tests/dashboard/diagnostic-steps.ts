@@ -10,8 +10,9 @@ export function measuresItself(story: () => Story): void {
     async () => {
       const { page } = story()
       const panel = page.getByRole('region', { name: 'Diagnostics' })
-      const share = panel.getByRole('figure', { name: 'clipped share' })
-      await share.getByText('saturated above 0.95').waitFor()
+      const share = panel.getByRole('figure', { name: 'clipped share', exact: true })
+      await share.getByText('lagging below 0.02').waitFor()
+      await panel.getByRole('figure', { name: 'clipped share min' }).getByText('saturated above 0.95').waitFor()
       await share.getByText('share of the critic’s weights on the clip bound').waitFor()
       // What this job does not measure has no chart.
       expect(await panel.getByRole('figure', { name: 'overfit gap' }).count()).toBe(0)
