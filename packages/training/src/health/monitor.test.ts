@@ -79,6 +79,21 @@ describe('the monitor', () => {
     expect(told[3]).toMatchObject({ suggestion: null })
   })
 
+  test.each([
+    [{}, ['warming', 'tracking', 'lagging']],
+    [{ decay: { from: 0, until: 400 } }, ['warming', 'tracking']],
+  ])(
+    'a critic that stands still is in trouble, but not where its rates have fallen to nothing: %j',
+    (rates, states) => {
+      const { optimizer, ...spec } = specOf('wgan-gp')
+      const monitor = createHealthMonitor({ ...spec, optimizer: { ...optimizer, ...rates } })
+      const told = Array.from({ length: 900 }, (_, i) =>
+        monitor.add(point(i + 1, 'critic_update_ratio', i < 400 ? 1e-3 : 0)),
+      )
+      expect(told.flatMap((health) => (health ? [health.state] : []))).toEqual(states)
+    },
+  )
+
   test('does not flicker: a state must be seen at three looks in a row, but for what is not finite', () => {
     const monitor = createHealthMonitor(specOf('wgan-gp'))
     const gap = healthRules['burst-helps']
